@@ -1,0 +1,1012 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/**
+ * Barriers between processes: {@linkcode spawnWithBarrier} starts a child that
+ * inherits one end of a channel, {@linkcode inheritBarrier} picks it up there.
+ *
+ * The channel is a socket pair, the child's end of it file descriptor 3.
+ * `Deno.Command` cannot hand a descriptor on, so the child is started by
+ * `node:child_process`, which can, and both sides go through `node:net`, whose
+ * writes reach the kernel before they return: a barrier that was placed arrives
+ * even if `Deno.exit` is the next call.
+ *
+ * How the parent knows that the child is gone:
+ *
+ * - The child's stdout is always a pipe that the parent reads. When it closes,
+ *   the child exits, or has only redirected it and lives on; and it may stay
+ *   open when the child is gone, in the hands of a grandchild. The same goes for
+ *   the channel.
+ * - So the hang-up is declared when everything that the child had sent has been
+ *   read, and either the channel has closed or the process is gone. An exit
+ *   never overtakes a barrier that was placed before it.
+ *
+ * @module
+ */
+
+import { Barrier, BarrierAbortedError } from "./barrier.ts";
+import type { BarrierChannel, BarrierReceiver } from "./barrier.ts";
+import { Completion } from "./completion.ts";
+import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
+
+/** The descriptor that a child inherits, and the variable that tells it so. */
+const CHANNEL_FD = 3;
+const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
+const STATE_VARIABLE = "BARRIER_STATE";
+
+/** How many bytes of a child's output are kept for a reader that is behind. */
+const BACKLOG_MAX = 16 * 1024 * 1024;
+
+/** The most that a pipe or a socket holds, unless an administrator raised it. */
+const KERNEL_BUFFER_MAX = 1024 * 1024;
+
+/**
+ * How long, in milliseconds, after a child closed its channel its stdout may
+ * take to end as well, and after that the child to exit.
+ */
+const STDOUT_GRACE = 100;
+const EXIT_GRACE = 2_000;
+
+/** The longest delay, in milliseconds, that `setTimeout` takes. */
+const DELAY_MAX = 2 ** 31 - 1;
+
+/** The kinds of permission that Deno has a flag for. */
+const PERMISSIONS = [
+  "env",
+  "ffi",
+  "import",
+  "net",
+  "read",
+  "run",
+  "sys",
+  "write",
+] as const;
+
+/** What a child's stdin, stdout or stderr is; the values of `Deno.Command`. */
+export type BarrierStdio = "inherit" | "piped" | "null";
+
+/** Options for {@linkcode spawnWithBarrier}. */
+export interface SpawnWithBarrierOptions {
+  /** Arguments for the module or the command. */
+  args?: readonly string[];
+  /**
+   * What a Deno module may do: nothing; everything; or what the object tells
+   * for each kind, as `new Worker` takes it. An `"inherit"` in it grants the
+   * kind if this process holds it whole.
+   *
+   * @default {"none"}
+   */
+  permissions?: "none" | "all" | Deno.PermissionOptionsObject;
+  /** Further flags of `deno run` for a Deno module. */
+  denoArgs?: readonly string[];
+  /** The child's working directory. */
+  cwd?: string | URL;
+  /** Environment variables of the child, besides those of this process. */
+  env?: Record<string, string>;
+  /**
+   * Whether the child gets `env` alone, and nothing of this process's
+   * environment.
+   *
+   * @default {false}
+   */
+  clearEnv?: boolean;
+  /** The child's user ID. */
+  uid?: number;
+  /** The child's group ID. */
+  gid?: number;
+  /** The child's stdin. @default {"inherit"} */
+  stdin?: BarrierStdio;
+  /**
+   * The child's stdout, which for the child is a pipe in any case: `"inherit"`
+   * forwards it, `"null"` throws it away. What nobody reads of a `"piped"` one
+   * is kept, up to 16 MiB; then the child has to wait. @default {"inherit"}
+   */
+  stdout?: BarrierStdio;
+  /** The child's stderr. @default {"inherit"} */
+  stderr?: BarrierStdio;
+  /**
+   * Ends the child: the barrier is aborted with the signal's reason, and the
+   * child is ended as `await using` does it.
+   */
+  signal?: AbortSignal;
+  /**
+   * How long, in milliseconds, a child that is being ended has between
+   * `SIGTERM` and `SIGKILL`.
+   *
+   * @default {5000}
+   */
+  killAfter?: number;
+}
+
+/**
+ * A child process and this side of the {@linkcode Barrier} shared with it. It
+ * is made by {@linkcode spawnWithBarrier}, and shaped like `Deno.ChildProcess`.
+ *
+ * The process keeps this one alive until it exits, unless
+ * {@linkcode BarrierProcess.unref} was called.
+ *
+ * @example Usage
+ * ```ts
+ * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * await using child = spawnWithBarrier(["sh", "-c", "echo >&3; exit 3"]);
+ * assert(await child.waitNext());
+ * assertEquals((await child.status).code, 3);
+ * ```
+ */
+export interface BarrierProcess extends Barrier, AsyncDisposable {
+  /** The process ID. */
+  readonly pid: number;
+  /**
+   * How the process exited. It resolves when the process is gone and what it
+   * had written to a stdout that is `"inherit"` has been forwarded.
+   */
+  readonly status: Promise<Deno.CommandStatus>;
+  /** Completed for all as soon as the process is gone. */
+  readonly exited: Completion;
+  /**
+   * The process's stdin.
+   *
+   * @throws {TypeError} If `stdin` is not `"piped"`.
+   */
+  readonly stdin: WritableStream<Uint8Array>;
+  /**
+   * The process's stdout.
+   *
+   * @throws {TypeError} If `stdout` is not `"piped"`.
+   */
+  readonly stdout: Deno.SubprocessReadableStream;
+  /**
+   * The process's stderr.
+   *
+   * @throws {TypeError} If `stderr` is not `"piped"`.
+   */
+  readonly stderr: Deno.SubprocessReadableStream;
+  /**
+   * Sends a signal to the process.
+   *
+   * @param signal The signal, `"SIGTERM"` by default.
+   * @throws {TypeError} If the process has already exited.
+   */
+  kill(signal?: Deno.Signal): void;
+  /** Lets the process keep this one alive, as it does at first. */
+  ref(): void;
+  /**
+   * Lets this process end while the other still runs. A pending wait keeps it
+   * alive even so.
+   */
+  unref(): void;
+  /**
+   * Ends the process: destroys the barrier, sends `SIGTERM`, sends `SIGKILL` if
+   * that did not help within `killAfter` milliseconds, and waits for the status.
+   *
+   * @returns A promise that resolves when the process is gone.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts a child process that shares a barrier with this one. It does not wait
+ * for anything: that the child is up is what the barrier is there to tell.
+ *
+ * It needs `--allow-env`, and `--allow-run` for the program, which for a Deno
+ * module is Deno itself.
+ *
+ * @param target A Deno module, run as `deno run` by the same Deno as this
+ * process (a path is relative to the child's `cwd`); or the words of any
+ * command. A program that is not Deno speaks the protocol on its file
+ * descriptor 3.
+ * @param options How to start it.
+ * @returns The child process, with this side of the barrier.
+ * @throws {TypeError} If an argument is not valid.
+ * @throws {RangeError} If `options.killAfter` is no delay.
+ * @throws {Deno.errors.NotFound} If there is no such command, or no such `cwd`.
+ * @throws {Deno.errors.PermissionDenied} If the command may not be executed.
+ * @throws {Deno.errors.NotCapable} If this process lacks a permission.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+ *
+ * await using child = spawnWithBarrier(import.meta.resolve("./child.ts"), {
+ *   permissions: { net: ["localhost"] },
+ * });
+ * if (!await child.waitNext()) throw child.signal.reason;
+ * console.log("the child is ready:", child.note);
+ * ```
+ *
+ * @example Any command
+ * ```ts
+ * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+ * import { assert, assertFalse } from "@std/assert";
+ *
+ * await using child = spawnWithBarrier(["sh", "-c", "echo >&3; read -r _ <&3"]);
+ * assert(await child.placeAndSync());
+ * assertFalse(await child.waitNext());
+ * ```
+ */
+export function spawnWithBarrier(
+  target: string | URL | readonly [command: string, ...args: string[]],
+  options: SpawnWithBarrierOptions = {},
+): BarrierProcess {
+  return new SpawnedBarrier(target, options);
+}
+
+/**
+ * Picks up the barrier that this process's parent made with
+ * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
+ *
+ * @returns The child's side of the barrier.
+ * @throws {Error} If there is no barrier to inherit, or it was inherited
+ * already.
+ * @throws {TypeError} If the environment names a channel or a state that
+ * cannot be.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { inheritBarrier } from "@ipc/barrier/spawn";
+ *
+ * using parent = await inheritBarrier();
+ * parent.place(); // ready
+ * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
+ * ```
+ */
+export async function inheritBarrier(): Promise<Barrier> {
+  if (inherited) {
+    throw new Error("Cannot inherit a barrier: it was inherited already");
+  }
+  const channel = takeVariable(CHANNEL_VARIABLE);
+  const state = takeVariable(STATE_VARIABLE);
+  const barriers = parseState(state.value);
+  const fd = channel.readable ? parseChannel(channel.value) : CHANNEL_FD;
+  inherited = true;
+  const { Socket } = await import("node:net");
+  let socket: Socket;
+  try {
+    socket = new Socket({ fd });
+  } catch (cause) {
+    inherited = false;
+    throw new Error(
+      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier()`,
+      { cause },
+    );
+  }
+  return new Barrier(new SocketChannel(socket), { role: "child", barriers });
+}
+
+let inherited = false;
+
+/** Reads a variable if that is allowed, and hides it from processes below. */
+function takeVariable(
+  variable: string,
+): { readable: boolean; value?: string | undefined } {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (state !== "granted") return { readable: false };
+  const value = Deno.env.get(variable);
+  Deno.env.delete(variable);
+  return { readable: true, value };
+}
+
+function parseChannel(value: string | undefined): number {
+  if (value === undefined) {
+    throw new Error(
+      "Cannot inherit a barrier: nobody gave this process one, start it with spawnWithBarrier()",
+    );
+  }
+  const fd = /^fd:(\d{1,9})$/.exec(value)?.[1];
+  if (fd === undefined) {
+    throw new TypeError(
+      `Cannot inherit a barrier: ${CHANNEL_VARIABLE} must be like "fd:3", received "${value}"`,
+    );
+  }
+  return Number(fd);
+}
+
+function parseState(value: string | undefined): number {
+  if (value === undefined) return 0;
+  const barriers = /^-?\d+$/.test(value) ? Number(value) : NaN;
+  if (!Number.isSafeInteger(barriers)) {
+    throw new TypeError(
+      `Cannot inherit a barrier: ${STATE_VARIABLE} must be a number of barriers, received "${value}"`,
+    );
+  }
+  return barriers;
+}
+
+/** A channel over a socket, used by both sides. */
+class SocketChannel implements BarrierChannel {
+  /**
+   * Writes of one turn that go to the kernel one by one. Each takes hundreds of
+   * bytes of the socket's buffer, so the barriers that a loop places by the
+   * thousand would soon find it full; what exceeds this goes together.
+   */
+  static readonly WRITES_PER_TURN = 64;
+
+  readonly acceptsText = true;
+  readonly socket: Socket;
+  /** What to do at the end of what the peer sent. */
+  onEnd: () => void = () => this.hangUp();
+  #receiver: BarrierReceiver | undefined;
+  #writes = 0;
+  #held: Uint8Array[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    keepReading(socket);
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+    this.socket.on("data", (bytes: Uint8Array) => {
+      this.#receiver?.receive(bytes);
+    });
+    this.socket.once("end", () => this.onEnd());
+    this.socket.once("close", () => this.onEnd());
+    this.socket.unref();
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#writes === 0) queueMicrotask(() => this.#flush());
+    if (this.#writes++ < SocketChannel.WRITES_PER_TURN) {
+      if (this.socket.writable) this.socket.write(bytes);
+      return;
+    }
+    if (this.#held.length === 0) addEventListener("unload", this.#flush);
+    this.#held.push(bytes);
+  }
+
+  /** The end of a turn, or of the process. */
+  readonly #flush = (): void => {
+    this.#writes = 0;
+    if (this.#held.length === 0) return;
+    removeEventListener("unload", this.#flush);
+    const held = this.#held;
+    this.#held = [];
+    if (this.socket.writable) this.socket.write(concat(held));
+  };
+
+  /** Tells that the peer is gone. */
+  hangUp(error?: BarrierAbortedError): void {
+    this.socket.destroy();
+    this.#receiver?.hangUp(error);
+    this.#receiver = undefined;
+  }
+
+  close(): void {
+    this.#flush();
+    this.#receiver = undefined;
+    if (this.socket.writable) this.socket.destroySoon();
+    else this.socket.destroy();
+  }
+
+  ref(): void {
+    this.socket.ref();
+  }
+
+  unref(): void {
+    this.socket.unref();
+  }
+}
+
+/**
+ * Keeps a socket readable after a write to it has failed: what the peer sent
+ * before it went away is still to come, and then the end.
+ */
+function keepReading(socket: Socket): void {
+  const destroy = socket.destroy;
+  socket.destroy = (error?: NodeJS.ErrnoException) =>
+    error?.syscall === "write" ? socket : destroy.call(socket, error);
+  socket.on("error", () => {}); // "close" follows, and says all there is to say
+}
+
+function concat(chunks: Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/** Waits for a promise that does not reject, but not for long. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let timer;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}
+
+/** Loads a module of Node's when it is first needed, and without a promise. */
+function builtin<T>(name: string): T {
+  // deno-lint-ignore no-process-global -- importing it would load Node's modules for whoever imports this one
+  return process.getBuiltinModule(name) as T;
+}
+
+/** A child process with its barrier, as {@linkcode spawnWithBarrier} makes it. */
+class SpawnedBarrier extends Barrier implements BarrierProcess {
+  readonly pid: number;
+  readonly status: Promise<Deno.CommandStatus>;
+  readonly exited = new Completion();
+
+  readonly #child: ChildProcess;
+  readonly #channel: SocketChannel;
+  readonly #output: Output;
+  readonly #stdin: WritableStream<Uint8Array> | undefined;
+  readonly #stdout: Deno.SubprocessReadableStream | undefined;
+  readonly #stderr: Deno.SubprocessReadableStream | undefined;
+  readonly #streams: Socket[];
+  readonly #killAfter: number;
+  #killTimer: ReturnType<typeof setTimeout> | undefined;
+  #exit: Deno.CommandStatus | undefined;
+
+  constructor(
+    target: string | URL | readonly [command: string, ...args: string[]],
+    options: SpawnWithBarrierOptions,
+  ) {
+    const { signal, killAfter = 5_000 } = options;
+    if (!(killAfter >= 0 && killAfter <= DELAY_MAX)) {
+      throw new RangeError(
+        `Cannot spawn a child as 'killAfter' must be from 0 to ${DELAY_MAX} milliseconds: received ${killAfter}`,
+      );
+    }
+    signal?.throwIfAborted();
+    const child = launch(commandLine(target, options), options);
+    const channel = new SocketChannel(child.stdio[CHANNEL_FD] as Socket);
+    super(channel, { role: "parent" });
+
+    this.#child = child;
+    this.#channel = channel;
+    this.#killAfter = killAfter;
+    this.pid = child.pid!;
+    channel.onEnd = () => this.#channelEnded();
+
+    const stdin = child.stdin as Socket | null;
+    const stdout = child.stdout as Socket;
+    const stderr = child.stderr as Socket | null;
+    this.#streams = [stdin, stdout, stderr].filter((stream) => stream !== null);
+    // Node's object would destroy its stdin with every signal that it sends.
+    child.stdin = null;
+    if (stdin) this.#stdin = writableStream(stdin);
+    if (stderr) this.#stderr = new OutputStream(stderr);
+    this.#output = new Output(stdout);
+    if (options.stdout === "piped") this.#stdout = new OutputStream(stdout);
+    else if (options.stdout === "null") stdout.resume();
+    else this.#output.forward();
+
+    const onAbort = () => {
+      this.abort(oneLine(signal!.reason));
+      this.destroy();
+      this.#terminate();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+
+    this.status = new Promise((resolve) => {
+      child.once("exit", async (code, killedBy) => {
+        signal?.removeEventListener("abort", onAbort);
+        clearTimeout(this.#killTimer);
+        stdin?.destroy();
+        const status = this.#exit = commandStatus(code, killedBy);
+        this.exited.completeAll();
+        drained(channel.socket).then(() => this.#hangUp());
+        if (!this.#stdout) await this.#output.finish();
+        resolve(status);
+      });
+    });
+  }
+
+  get stdin(): WritableStream<Uint8Array> {
+    return piped(this.#stdin, "stdin");
+  }
+
+  get stdout(): Deno.SubprocessReadableStream {
+    return piped(this.#stdout, "stdout");
+  }
+
+  get stderr(): Deno.SubprocessReadableStream {
+    return piped(this.#stderr, "stderr");
+  }
+
+  kill(signal: Deno.Signal = "SIGTERM"): void {
+    if (this.#exit) {
+      throw new TypeError(
+        `Cannot send ${signal} to child process ${this.pid}: it has already exited`,
+      );
+    }
+    const child = this.#child as {
+      killed: boolean;
+      signalCode: string | null;
+      kill(signal: Deno.Signal): boolean;
+    };
+    // Deno's `kill` works once, and then takes its signal for the cause of
+    // death, whatever that was: so both are forgotten.
+    child.killed = false;
+    child.kill(signal);
+    child.signalCode = null;
+  }
+
+  ref(): void {
+    this.#child.ref();
+    for (const stream of this.#streams) stream.ref();
+  }
+
+  unref(): void {
+    this.#child.unref();
+    for (const stream of this.#streams) stream.unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+    this.#terminate();
+    await this.status;
+  }
+
+  #terminate(): void {
+    if (this.#exit || this.#killTimer !== undefined) return;
+    this.kill("SIGTERM");
+    this.#killTimer = setTimeout(() => this.kill("SIGKILL"), this.#killAfter);
+  }
+
+  /**
+   * The child closed its end of the channel. If it did so by exiting, its stdout
+   * ends with it and its status follows, which is worth the wait: it tells why
+   * the barrier was not reached. If stdout stays, the child lives on.
+   */
+  async #channelEnded(): Promise<void> {
+    await within(STDOUT_GRACE, this.#output.ended.wait());
+    if (this.#output.ended.done) await within(EXIT_GRACE, this.exited.wait());
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
+    const status = this.#exit;
+    const what = status === undefined
+      ? "closed its channel"
+      : status.signal
+      ? `was killed by ${status.signal}`
+      : `exited with code ${status.code}`;
+    this.#channel.hangUp(
+      new BarrierAbortedError(
+        `Child process ${this.pid} ${what} before it reached the barrier`,
+        { side: "peer", status },
+      ),
+    );
+  }
+}
+
+/** Watches a child's stdout, and forwards it where that is wanted. */
+class Output {
+  readonly socket: Socket;
+  /** Completed for all when the last process that could write has closed it. */
+  readonly ended = new Completion();
+  /** What is to be written, and who waits for it to get there. */
+  readonly #queue: (Uint8Array | (() => void))[] = [];
+  #backlog = 0;
+  #writing = false;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    const end = () => this.ended.completeAll();
+    socket.once("end", end);
+    socket.once("close", end);
+    socket.on("error", () => {}); // "close" follows
+  }
+
+  /** Writes everything that arrives to this process's stdout. */
+  forward(): void {
+    this.socket.on("data", (bytes: Uint8Array) => {
+      this.#backlog += bytes.length;
+      if (this.#backlog > BACKLOG_MAX) this.socket.pause();
+      this.#queue.push(bytes);
+      this.#write();
+    });
+  }
+
+  /**
+   * Waits until what the child wrote before it exited has been read and
+   * forwarded. Processes that it left behind may go on writing.
+   */
+  async finish(): Promise<void> {
+    let most = KERNEL_BUFFER_MAX;
+    for (let done = false; !done && most > 0;) {
+      const read = await drained(this.socket, most);
+      done = read === 0 && !this.socket.isPaused();
+      most -= read;
+      await new Promise<void>((resolve) => {
+        this.#queue.push(resolve);
+        this.#write();
+      });
+    }
+    this.socket.unref();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#writing) return;
+    this.#writing = true;
+    for (let item; (item = this.#queue.shift()) !== undefined;) {
+      if (typeof item === "function") {
+        item();
+        continue;
+      }
+      this.#backlog -= item.length;
+      try {
+        for (let bytes = item; bytes.length > 0;) {
+          bytes = bytes.subarray(await Deno.stdout.write(bytes));
+        }
+      } catch {
+        // Nobody reads this process's stdout any more. The child is to notice
+        // that as it would had it really inherited it.
+        this.socket.destroy();
+      }
+      if (this.#backlog <= BACKLOG_MAX) this.socket.resume();
+    }
+    this.#writing = false;
+  }
+}
+
+/** What a child writes to a pipe, shaped like the streams of `Deno.ChildProcess`. */
+class OutputStream extends ReadableStream<Uint8Array<ArrayBuffer>>
+  implements Deno.SubprocessReadableStream {
+  constructor(socket: Socket) {
+    super({
+      start(controller) {
+        let open = true;
+        const end = () => {
+          if (open) controller.close();
+          open = false;
+        };
+        socket.on("data", (bytes: Uint8Array) => {
+          if (!open) return;
+          controller.enqueue(new Uint8Array(bytes));
+          if (controller.desiredSize! <= 0) socket.pause();
+        });
+        socket.once("end", end);
+        socket.once("close", end);
+        socket.on("error", () => {}); // "close" follows
+      },
+      pull() {
+        socket.resume();
+      },
+      cancel() {
+        socket.destroy();
+      },
+    }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX }));
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return new Response(this).arrayBuffer();
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Response(this).bytes();
+  }
+
+  json(): Promise<unknown> {
+    return new Response(this).json();
+  }
+
+  text(): Promise<string> {
+    return new Response(this).text();
+  }
+}
+
+function writableStream(socket: Socket): WritableStream<Uint8Array> {
+  const settle = (
+    resolve: () => void,
+    reject: (reason: Error) => void,
+  ) =>
+  (cause?: Error | null) => {
+    if (!cause) return resolve();
+    const message = `Cannot write to stdin: ${cause.message}`;
+    reject(new Deno.errors.BrokenPipe(message, { cause }));
+  };
+  return new WritableStream({
+    start() {
+      socket.on("error", () => {}); // the write reports it
+    },
+    write(bytes) {
+      return new Promise((resolve, reject) =>
+        socket.write(bytes, settle(resolve, reject))
+      );
+    },
+    close() {
+      return new Promise((resolve) => socket.end(resolve));
+    },
+    abort() {
+      socket.destroy();
+    },
+  });
+}
+
+function piped<T>(stream: T | undefined, name: string): T {
+  if (stream === undefined) {
+    throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
+  }
+  return stream;
+}
+
+/**
+ * Waits until what was in a socket or a pipe at the time of the call has been
+ * read, though other processes may go on writing to it.
+ *
+ * The event loop asks the kernel once a turn and reads what there is, and a
+ * turn may be under way now. So if nothing came in two turns there was nothing;
+ * and a kernel buffer's worth of bytes is all that there can have been.
+ *
+ * @returns How many bytes were read.
+ */
+async function drained(
+  socket: Socket,
+  most = KERNEL_BUFFER_MAX,
+): Promise<number> {
+  const { setImmediate } = builtin<typeof import("node:timers")>("node:timers");
+  let read = 0;
+  const count = (bytes: Uint8Array) => read += bytes.length;
+  socket.on("data", count);
+  for (let quiet = 0; quiet < 2 && read < most && socket.readable;) {
+    const before = read;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    quiet = read === before ? quiet + 1 : 0;
+  }
+  socket.off("data", count);
+  return read;
+}
+
+/** Makes the words of a command line, the program first. */
+function commandLine(
+  target: string | URL | readonly string[],
+  options: SpawnWithBarrierOptions,
+): string[] {
+  const { args = [], permissions, denoArgs } = options;
+  let words: string[];
+  if (Array.isArray(target)) {
+    if (permissions !== undefined || denoArgs !== undefined) {
+      throw new TypeError(
+        `Cannot spawn "${
+          target[0]
+        }": 'permissions' and 'denoArgs' are for a Deno module, not for a command`,
+      );
+    }
+    words = [...target, ...args];
+  } else if (typeof target === "string" || target instanceof URL) {
+    const module = String(target);
+    if (module === "" || module.startsWith("-")) {
+      throw new TypeError(
+        `Cannot spawn "${module}": expected a module, flags go to 'denoArgs'`,
+      );
+    }
+    const flags = permissionFlags(permissions ?? "none");
+    words = [
+      Deno.execPath(),
+      "run",
+      ...flags,
+      ...denoArgs ?? [],
+      module,
+      ...args,
+    ];
+  } else {
+    throw new TypeError(
+      `Cannot spawn a child: expected a string, a URL or an array of strings, received ${
+        Deno.inspect(target)
+      }`,
+    );
+  }
+  if (!words[0]) {
+    throw new TypeError("Cannot spawn a child: the command is empty");
+  }
+  for (const word of words) {
+    if (typeof word !== "string" || word.includes("\0")) {
+      throw new TypeError(
+        `Cannot spawn "${
+          words[0]
+        }": expected arguments that are strings without null characters, received ${
+          Deno.inspect(word)
+        }`,
+      );
+    }
+  }
+  return words;
+}
+
+function permissionFlags(
+  permissions: "none" | "all" | Deno.PermissionOptionsObject,
+): string[] {
+  if (permissions === "all") return ["--allow-all"];
+  // A child that may be waited for must not wait for an answer to a prompt.
+  const flags = ["--no-prompt"];
+  if (permissions === "none") return flags;
+  if (typeof permissions !== "object" || permissions === null) {
+    throw new TypeError(
+      `Cannot spawn a child as 'permissions' must be "none", "all" or an object: received ${
+        Deno.inspect(permissions)
+      }`,
+    );
+  }
+  for (const [kind, value] of Object.entries(permissions)) {
+    const name = PERMISSIONS.find((name) => name === kind);
+    if (name === undefined) {
+      throw new TypeError(
+        `Cannot spawn a child: there is no permission "${kind}", expected one of ${
+          PERMISSIONS.join(", ")
+        }`,
+      );
+    }
+    if (value === true) flags.push(`--allow-${name}`);
+    else if (value === "inherit") flags.push(inheritedFlag(name));
+    else if (Array.isArray(value)) {
+      const list = value.map((item: string | URL) => escapeItem(item));
+      if (list.length > 0) flags.push(`--allow-${name}=${list.join(",")}`);
+    } else if (value !== false && value !== undefined) {
+      throw new TypeError(
+        `Cannot spawn a child as the permission "${name}" must be a boolean, an array or "inherit": received ${
+          Deno.inspect(value)
+        }`,
+      );
+    }
+  }
+  return flags;
+}
+
+function inheritedFlag(name: typeof PERMISSIONS[number]): string {
+  const { state, partial } = Deno.permissions.querySync({ name });
+  if (state !== "granted" || partial) {
+    throw new TypeError(
+      `Cannot spawn a child that inherits the permission "${name}": this process does not hold it whole, list what to grant instead`,
+    );
+  }
+  return `--allow-${name}`;
+}
+
+/** In a flag's list of values, a comma is written twice. */
+function escapeItem(item: string | URL): string {
+  const { fileURLToPath } = builtin<typeof import("node:url")>("node:url");
+  const text = item instanceof URL && item.protocol === "file:"
+    ? fileURLToPath(item)
+    : String(item);
+  return text.replaceAll(",", ",,");
+}
+
+/** Starts the process, or throws as `Deno.Command` does. */
+function launch(
+  [command, ...args]: string[],
+  options: SpawnWithBarrierOptions,
+): ChildProcess {
+  const { cwd, env, clearEnv, uid, gid } = options;
+  const { spawn } = builtin<typeof import("node:child_process")>(
+    "node:child_process",
+  );
+  const variables: Record<string, string> = {
+    ...clearEnv ? {} : Deno.env.toObject(),
+  };
+  delete variables[STATE_VARIABLE]; // if there is one, it is this process's own
+  Object.assign(variables, env, {
+    [CHANNEL_VARIABLE]: `fd:${CHANNEL_FD}`,
+  });
+
+  // Node's object tells of a failure in an event, later, and on this channel at
+  // once.
+  const tracing = builtin<typeof import("node:diagnostics_channel")>(
+    "node:diagnostics_channel",
+  ).tracingChannel("child_process.spawn");
+  let failure: unknown;
+  const subscribers = {
+    start() {},
+    end() {},
+    asyncStart() {},
+    asyncEnd() {},
+    error: (message: object) => failure = (message as { error: unknown }).error,
+  };
+  tracing.subscribe(subscribers);
+  try {
+    const child = spawn(verbatim(command!), args.map(verbatimArgument), {
+      ...cwd === undefined ? {} : { cwd },
+      ...uid === undefined ? {} : { uid },
+      ...gid === undefined ? {} : { gid },
+      env: variables,
+      stdio: [
+        nodeStdio("stdin", options.stdin),
+        nodeStdio("stdout", options.stdout) && "pipe",
+        nodeStdio("stderr", options.stderr),
+        "pipe",
+      ],
+    });
+    child.on("error", () => {});
+    if (child.pid !== undefined) return child;
+  } catch (error) {
+    failure = error;
+  } finally {
+    tracing.unsubscribe(subscribers);
+  }
+  throw spawnError(command!, failure, cwd);
+}
+
+/*
+ * Deno's node:child_process takes a command line that runs Deno for one of
+ * Node's, and adds `--allow-all` to it. It knows Deno by the spelling of its
+ * path, and a Deno further on in the arguments by comparing strings.
+ */
+function verbatim(command: string): string {
+  return command === Deno.execPath()
+    ? command.replace(/[^/\\]+$/, "./$&")
+    : command;
+}
+
+function verbatimArgument(arg: string): string {
+  return new String(arg) as string;
+}
+
+function nodeStdio(
+  name: string,
+  value: BarrierStdio = "inherit",
+): "inherit" | "pipe" | "ignore" {
+  switch (value) {
+    case "inherit":
+      return "inherit";
+    case "piped":
+      return "pipe";
+    case "null":
+      return "ignore";
+    default:
+      throw new TypeError(
+        `Cannot spawn a child as '${name}' must be "inherit", "piped" or "null": received ${
+          Deno.inspect(value)
+        }`,
+      );
+  }
+}
+
+function spawnError(command: string, cause: unknown, cwd?: string | URL) {
+  if (!(cause instanceof Error)) cause = { code: "ENOENT" };
+  const what = `Cannot spawn "${command}"`;
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case "ENOENT": {
+      const where = cwd === undefined
+        ? ""
+        : `, or no working directory "${cwd}"`;
+      return new Deno.errors.NotFound(
+        `${what}: there is no such command${where}`,
+        { cause },
+      );
+    }
+    case "EACCES":
+    case "EPERM":
+      return new Deno.errors.PermissionDenied(
+        `${what}: permission denied by the system`,
+        { cause },
+      );
+    default:
+      return cause;
+  }
+}
+
+/** Makes a status like Deno's of what Node's exit event tells. */
+function commandStatus(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): Deno.CommandStatus {
+  if (signal === null) {
+    return { success: code === 0, code: code ?? 0, signal: null };
+  }
+  const { signals } = builtin<typeof import("node:os")>("node:os").constants;
+  return {
+    success: false,
+    code: 128 + signals[signal],
+    signal: signal as Deno.Signal,
+  };
+}
+
+/** Makes one line of whatever a signal was aborted with. */
+function oneLine(reason: unknown): string {
+  const text = reason instanceof Error
+    ? reason.message
+    : typeof reason === "string"
+    ? reason
+    : Deno.inspect(reason);
+  return text.replace(/\p{Cc}+/gu, " ").toWellFormed().slice(0, 1_000)
+    .toWellFormed();
+}
