@@ -349,7 +349,7 @@ class SocketChannel implements BarrierChannel {
   send(bytes: Uint8Array): void {
     if (this.#writes === 0) queueMicrotask(() => this.#flush());
     if (this.#writes++ < SocketChannel.WRITES_PER_TURN) {
-      if (this.socket.writable) this.socket.write(bytes);
+      this.#write(bytes);
       return;
     }
     if (this.#held.length === 0) addEventListener("unload", this.#flush);
@@ -363,8 +363,12 @@ class SocketChannel implements BarrierChannel {
     removeEventListener("unload", this.#flush);
     const held = this.#held;
     this.#held = [];
-    if (this.socket.writable) this.socket.write(concat(held));
+    this.#write(concat(held));
   };
+
+  #write(bytes: Uint8Array): void {
+    if (this.socket.writable) this.socket.write(bytes);
+  }
 
   /** Tells that the peer is gone. */
   hangUp(error?: BarrierAbortedError): void {
@@ -376,8 +380,7 @@ class SocketChannel implements BarrierChannel {
   close(): void {
     this.#flush();
     this.#receiver = undefined;
-    if (this.socket.writable) this.socket.destroySoon();
-    else this.socket.destroy();
+    this.socket.destroySoon();
   }
 
   ref(): void {
@@ -390,14 +393,17 @@ class SocketChannel implements BarrierChannel {
 }
 
 /**
- * Keeps a socket readable after a write to it has failed: what the peer sent
- * before it went away is still to come, and then the end.
+ * Keeps a socket readable after a write to it has failed, which would destroy
+ * it: what the peer sent before it went away is still to come, and then the end.
  */
 function keepReading(socket: Socket): void {
-  const destroy = socket.destroy;
-  socket.destroy = (error?: NodeJS.ErrnoException) =>
-    error?.syscall === "write" ? socket : destroy.call(socket, error);
-  socket.on("error", () => {}); // "close" follows, and says all there is to say
+  const write = socket._write;
+  const writev = socket._writev!;
+  socket._write = (chunk, encoding, callback) =>
+    write.call(socket, chunk, encoding, () => callback());
+  socket._writev = (chunks, callback) =>
+    writev.call(socket, chunks, () => callback());
+  socket.on("error", () => {}); // "close" follows
 }
 
 function concat(chunks: Uint8Array[]): Uint8Array {
