@@ -168,6 +168,12 @@ export interface BarrierChannel {
   ref(): void;
   /** No wait is pending: the channel does not keep the event loop alive. */
   unref(): void;
+  /**
+   * The barrier's signal was asked for: what arrives is to be delivered from
+   * now on even while no wait is pending. Channels that always do so leave it
+   * out.
+   */
+  watch?(): void;
 }
 
 /** Options for the constructor of {@linkcode Barrier}. */
@@ -447,6 +453,7 @@ export class Barrier implements Disposable {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#failure) this.#controller.abort(this.#failure);
+      else if (!this.#destroyed) this.#channel.watch?.();
     }
     return this.#controller.signal;
   }
@@ -864,7 +871,7 @@ export class Barrier implements Disposable {
     const room = LINE_MAX - this.#lineLength;
     this.#line.set(bytes.subarray(0, room), this.#lineLength);
     if (length > LINE_MAX) {
-      this.#violation(this.#line, `line is over ${LINE_MAX} bytes`);
+      this.#violation(this.#line, `it is over ${LINE_MAX} bytes`);
       return;
     }
     this.#lineLength = length;
@@ -877,10 +884,10 @@ export class Barrier implements Disposable {
     try {
       text = decoder.decode(line);
     } catch {
-      return this.#violation(line, "line is not UTF-8");
+      return this.#violation(line, "it is not UTF-8");
     }
     if (CONTROL.test(text)) {
-      return this.#violation(line, "line has control characters");
+      return this.#violation(line, "it has control characters");
     }
     if (text === "abort" || text.startsWith("abort ")) {
       this.#theyAbort();
@@ -895,7 +902,10 @@ export class Barrier implements Disposable {
     } else if (this.#channel.acceptsText) {
       this.#arrive(text);
     } else {
-      this.#violation(line, "line is no barrier and no abortion");
+      this.#violation(
+        line,
+        "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+      );
     }
   }
 

@@ -10,6 +10,10 @@
  * writes reach the kernel before they return: a barrier that was placed arrives
  * even if `Deno.exit` is the next call.
  *
+ * Where no descriptor can be handed on, `channel: "stdio"` makes the child's
+ * stdin and stdout the channel, as language servers do: across `ssh`, into a
+ * container, on Windows. The child then prints to stderr.
+ *
  * How the parent knows that the child is gone:
  *
  * - The child's stdout is always a pipe that the parent reads. When it closes,
@@ -33,6 +37,10 @@ import type { Socket } from "node:net";
 const CHANNEL_FD = 3;
 const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
 const STATE_VARIABLE = "BARRIER_STATE";
+
+const DEFAULT_CHANNEL: BarrierChannelKind = Deno.build.os === "windows"
+  ? "stdio"
+  : "fd";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */
 const BACKLOG_MAX = 16 * 1024 * 1024;
@@ -61,6 +69,12 @@ const PERMISSIONS = [
   "sys",
   "write",
 ] as const;
+
+/**
+ * What carries the barrier between two processes: a socket pair that is the
+ * child's file descriptor 3, or the child's stdin and stdout.
+ */
+export type BarrierChannelKind = "fd" | "stdio";
 
 /** What a child's stdin, stdout or stderr is; the values of `Deno.Command`. */
 export type BarrierStdio = "inherit" | "piped" | "null";
@@ -94,6 +108,13 @@ export interface SpawnWithBarrierOptions {
   uid?: number;
   /** The child's group ID. */
   gid?: number;
+  /**
+   * What carries the barrier. With `"stdio"`, stdin and stdout belong to the
+   * channel, and cannot be chosen.
+   *
+   * @default {"fd"}, on Windows {"stdio"}
+   */
+  channel?: BarrierChannelKind;
   /** The child's stdin. @default {"inherit"} */
   stdin?: BarrierStdio;
   /**
@@ -233,10 +254,30 @@ export function spawnWithBarrier(
   return new SpawnedBarrier(target, options);
 }
 
+/** Options for {@linkcode inheritBarrier}. */
+export interface InheritBarrierOptions {
+  /**
+   * Where the channel is, for a program that cannot be told: one that may not
+   * read `BARRIER_CHANNEL`, or that is started across `ssh` or into a container,
+   * which pass no variables on.
+   *
+   * @default {what `BARRIER_CHANNEL` says, or "fd" if it may not be read}
+   */
+  channel?: BarrierChannelKind;
+}
+
 /**
  * Picks up the barrier that this process's parent made with
  * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
  *
+ * If stdin and stdout are the channel, `console.log` and its kin print to stderr
+ * from now on. This process then notices what its parent does only while a wait
+ * is pending, or once {@linkcode Barrier.signal} was asked for. A wait that is
+ * cancelled, and such a signal, keep this process alive until the parent goes or
+ * sends something, or the barrier is destroyed; and the parent sees that it was
+ * destroyed when this process exits.
+ *
+ * @param options Where the channel is.
  * @returns The child's side of the barrier.
  * @throws {Error} If there is no barrier to inherit, or it was inherited
  * already.
@@ -252,52 +293,59 @@ export function spawnWithBarrier(
  * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
  * ```
  */
-export async function inheritBarrier(): Promise<Barrier> {
+export async function inheritBarrier(
+  options: InheritBarrierOptions = {},
+): Promise<Barrier> {
   if (inherited) {
     throw new Error("Cannot inherit a barrier: it was inherited already");
   }
-  const channel = takeVariable(CHANNEL_VARIABLE);
-  const state = takeVariable(STATE_VARIABLE);
-  const barriers = parseState(state.value);
-  const fd = channel.readable ? parseChannel(channel.value) : CHANNEL_FD;
+  const named = takeVariable(CHANNEL_VARIABLE);
+  const barriers = parseState(takeVariable(STATE_VARIABLE));
+  const channel = options.channel ?? named ?? channelWithoutName();
   inherited = true;
-  const { Socket } = await import("node:net");
-  let socket: Socket;
   try {
-    socket = new Socket({ fd });
-  } catch (cause) {
-    inherited = false;
-    throw new Error(
-      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier()`,
-      { cause },
+    return new Barrier(
+      channel === "stdio"
+        ? new StdioChannel()
+        : await openDescriptor(parseDescriptor(channel)),
+      { role: "child", barriers },
     );
+  } catch (error) {
+    inherited = false;
+    throw error;
   }
-  return new Barrier(new SocketChannel(socket), { role: "child", barriers });
 }
 
 let inherited = false;
 
 /** Reads a variable if that is allowed, and hides it from processes below. */
-function takeVariable(
-  variable: string,
-): { readable: boolean; value?: string | undefined } {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  if (state !== "granted") return { readable: false };
+function takeVariable(variable: string): string | undefined {
+  if (!mayRead(variable)) return undefined;
   const value = Deno.env.get(variable);
   Deno.env.delete(variable);
-  return { readable: true, value };
+  return value;
 }
 
-function parseChannel(value: string | undefined): number {
-  if (value === undefined) {
+function mayRead(variable: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted";
+}
+
+function channelWithoutName(): BarrierChannelKind {
+  if (mayRead(CHANNEL_VARIABLE)) {
     throw new Error(
       "Cannot inherit a barrier: nobody gave this process one, start it with spawnWithBarrier()",
     );
   }
-  const fd = /^fd:(\d{1,9})$/.exec(value)?.[1];
+  return DEFAULT_CHANNEL;
+}
+
+function parseDescriptor(channel: string): number {
+  if (channel === "fd") return CHANNEL_FD;
+  const fd = /^fd:(\d{1,9})$/.exec(channel)?.[1];
   if (fd === undefined) {
     throw new TypeError(
-      `Cannot inherit a barrier: ${CHANNEL_VARIABLE} must be like "fd:3", received "${value}"`,
+      `Cannot inherit a barrier: the channel must be like "fd:${CHANNEL_FD}" or "stdio", received "${channel}"`,
     );
   }
   return Number(fd);
@@ -314,7 +362,21 @@ function parseState(value: string | undefined): number {
   return barriers;
 }
 
-/** A channel over a socket, used by both sides. */
+async function openDescriptor(fd: number): Promise<SocketChannel> {
+  const { Socket } = await import("node:net");
+  let socket: Socket;
+  try {
+    socket = new Socket({ fd });
+  } catch (cause) {
+    throw new Error(
+      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
+      { cause },
+    );
+  }
+  return new SocketChannel(socket, socket, true);
+}
+
+/** A channel over one socket, or over two pipes. */
 class SocketChannel implements BarrierChannel {
   /**
    * Writes of one turn that go to the kernel one by one. Each takes hundreds of
@@ -323,27 +385,32 @@ class SocketChannel implements BarrierChannel {
    */
   static readonly WRITES_PER_TURN = 64;
 
-  readonly acceptsText = true;
-  readonly socket: Socket;
+  readonly acceptsText: boolean;
+  readonly #readable: Socket;
+  readonly #writable: Socket;
   /** What to do at the end of what the peer sent. */
   onEnd: () => void = () => this.hangUp();
   #receiver: BarrierReceiver | undefined;
   #writes = 0;
   #held: Uint8Array[] = [];
 
-  constructor(socket: Socket) {
-    this.socket = socket;
-    keepReading(socket);
+  constructor(readable: Socket, writable: Socket, acceptsText: boolean) {
+    this.#readable = readable;
+    this.#writable = writable;
+    this.acceptsText = acceptsText;
+    readable.on("error", () => {}); // "close" follows
+    ignoreWriteErrors(writable);
   }
 
   open(receiver: BarrierReceiver): void {
     this.#receiver = receiver;
-    this.socket.on("data", (bytes: Uint8Array) => {
+    this.#readable.on("data", (bytes: Uint8Array) => {
       this.#receiver?.receive(bytes);
     });
-    this.socket.once("end", () => this.onEnd());
-    this.socket.once("close", () => this.onEnd());
-    this.socket.unref();
+    this.#readable.once("end", () => this.onEnd());
+    this.#readable.once("close", () => this.onEnd());
+    this.#readable.unref();
+    this.#writable.unref();
   }
 
   send(bytes: Uint8Array): void {
@@ -367,12 +434,18 @@ class SocketChannel implements BarrierChannel {
   };
 
   #write(bytes: Uint8Array): void {
-    if (this.socket.writable) this.socket.write(bytes);
+    if (this.#writable.writable) this.#writable.write(bytes);
+  }
+
+  /** Waits until what the peer had sent at the time of the call was received. */
+  async drain(): Promise<void> {
+    await drained(this.#readable);
   }
 
   /** Tells that the peer is gone. */
   hangUp(error?: BarrierAbortedError): void {
-    this.socket.destroy();
+    this.#readable.destroy();
+    this.#writable.destroy();
     this.#receiver?.hangUp(error);
     this.#receiver = undefined;
   }
@@ -380,23 +453,124 @@ class SocketChannel implements BarrierChannel {
   close(): void {
     this.#flush();
     this.#receiver = undefined;
-    this.socket.destroySoon();
+    this.#writable.destroySoon();
   }
 
   ref(): void {
-    this.socket.ref();
+    this.#readable.ref();
   }
 
   unref(): void {
-    this.socket.unref();
+    this.#readable.unref();
+  }
+}
+
+/** The channel of a child whose stdin and stdout it is. */
+class StdioChannel implements BarrierChannel {
+  readonly #buffer = new Uint8Array(64 * 1024);
+  #receiver: BarrierReceiver | undefined;
+  #wanted = false;
+  #watched = false;
+  #reading = false;
+
+  constructor() {
+    printToStderr();
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+  }
+
+  send(bytes: Uint8Array): void {
+    for (let rest = bytes; rest.length > 0;) {
+      try {
+        rest = rest.subarray(Deno.stdout.writeSync(rest));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.WouldBlock)) return; // it is gone
+      }
+    }
+  }
+
+  close(): void {
+    this.#receiver = undefined;
+    for (const stream of [Deno.stdin, Deno.stdout]) {
+      try {
+        stream.close();
+      } catch {
+        // The program has closed it already.
+      }
+    }
+  }
+
+  ref(): void {
+    this.#wanted = true;
+    this.#read();
+  }
+
+  unref(): void {
+    this.#wanted = false;
+  }
+
+  watch(): void {
+    this.#watched = true;
+    this.#read();
+  }
+
+  /**
+   * Reads while somebody wants to know. A read that is under way cannot be taken
+   * back, and keeps the process alive.
+   */
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    while (this.#receiver && (this.#wanted || this.#watched)) {
+      const read = await Deno.stdin.read(this.#buffer).catch(() => null);
+      if (read === null) {
+        this.#receiver?.hangUp();
+        this.#receiver = undefined;
+      } else {
+        this.#receiver?.receive(this.#buffer.subarray(0, read));
+      }
+    }
+    this.#reading = false;
+  }
+}
+
+/** Keeps the console away from stdout, which is the channel. */
+function printToStderr(): void {
+  const { error } = console;
+  console.log =
+    console.info =
+    console.debug =
+    console.dirxml =
+      error;
+  console.dir = (value, options) => error(Deno.inspect(value, options));
+  // What formats its own output does so in a console of Node's.
+  let stderr: Console | undefined;
+  for (
+    const method of [
+      "count",
+      "countReset",
+      "table",
+      "time",
+      "timeEnd",
+      "timeLog",
+    ] as const
+  ) {
+    console[method] = (...args: unknown[]) => {
+      stderr ??= new (builtin<typeof import("node:console")>("node:console"))
+        // deno-lint-ignore no-process-global -- importing it would load it for all
+        .Console(process.stderr);
+      Reflect.apply(stderr[method], stderr, args);
+    };
   }
 }
 
 /**
- * Keeps a socket readable after a write to it has failed, which would destroy
- * it: what the peer sent before it went away is still to come, and then the end.
+ * Keeps a socket alive after a write to it has failed, which would destroy it:
+ * what the peer sent before it went away is still to come, and then the end.
  */
-function keepReading(socket: Socket): void {
+function ignoreWriteErrors(socket: Socket): void {
   const write = socket._write;
   const writev = socket._writev!;
   socket._write = (chunk, encoding, callback) =>
@@ -463,7 +637,13 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
     }
     signal?.throwIfAborted();
     const child = launch(commandLine(target, options), options);
-    const channel = new SocketChannel(child.stdio[CHANNEL_FD] as Socket);
+    const stdin = child.stdin as Socket | null;
+    const stdout = child.stdout as Socket;
+    const stderr = child.stderr as Socket | null;
+    const socket = child.stdio[CHANNEL_FD] as Socket | undefined;
+    const channel = socket
+      ? new SocketChannel(socket, socket, true)
+      : new SocketChannel(stdout, stdin!, false);
     super(channel, { role: "parent" });
 
     this.#child = child;
@@ -472,18 +652,24 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
     this.pid = child.pid!;
     channel.onEnd = () => this.#channelEnded();
 
-    const stdin = child.stdin as Socket | null;
-    const stdout = child.stdout as Socket;
-    const stderr = child.stderr as Socket | null;
-    this.#streams = [stdin, stdout, stderr].filter((stream) => stream !== null);
     // Node's object would destroy its stdin with every signal that it sends.
     child.stdin = null;
-    if (stdin) this.#stdin = writableStream(stdin);
-    if (stderr) this.#stderr = new OutputStream(stderr);
     this.#output = new Output(stdout);
-    if (options.stdout === "piped") this.#stdout = new OutputStream(stdout);
-    else if (options.stdout === "null") stdout.resume();
-    else this.#output.forward();
+    this.#streams = [];
+    if (socket) {
+      this.#streams.push(stdout);
+      if (options.stdout === "piped") this.#stdout = new OutputStream(stdout);
+      else if (options.stdout === "null") stdout.resume();
+      else this.#output.forward();
+      if (stdin) {
+        this.#streams.push(stdin);
+        this.#stdin = writableStream(stdin);
+      }
+    }
+    if (stderr) {
+      this.#streams.push(stderr);
+      this.#stderr = new OutputStream(stderr);
+    }
 
     const onAbort = () => {
       this.abort(oneLine(signal!.reason));
@@ -496,11 +682,11 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
       child.once("exit", async (code, killedBy) => {
         signal?.removeEventListener("abort", onAbort);
         clearTimeout(this.#killTimer);
-        stdin?.destroy();
+        if (socket) stdin?.destroy();
         const status = this.#exit = commandStatus(code, killedBy);
         this.exited.completeAll();
-        drained(channel.socket).then(() => this.#hangUp());
-        if (!this.#stdout) await this.#output.finish();
+        channel.drain().then(() => this.#hangUp());
+        if (socket && !this.#stdout) await this.#output.finish();
         resolve(status);
       });
     });
@@ -882,7 +1068,8 @@ function launch(
   [command, ...args]: string[],
   options: SpawnWithBarrierOptions,
 ): ChildProcess {
-  const { cwd, env, clearEnv, uid, gid } = options;
+  const { channel = DEFAULT_CHANNEL, cwd, env, clearEnv, uid, gid } = options;
+  const stdio = descriptors(channel, options);
   const { spawn } = builtin<typeof import("node:child_process")>(
     "node:child_process",
   );
@@ -891,7 +1078,7 @@ function launch(
   };
   delete variables[STATE_VARIABLE]; // if there is one, it is this process's own
   Object.assign(variables, env, {
-    [CHANNEL_VARIABLE]: `fd:${CHANNEL_FD}`,
+    [CHANNEL_VARIABLE]: channel === "fd" ? `fd:${CHANNEL_FD}` : channel,
   });
 
   // Node's object tells of a failure in an event, later, and on this channel at
@@ -914,12 +1101,7 @@ function launch(
       ...uid === undefined ? {} : { uid },
       ...gid === undefined ? {} : { gid },
       env: variables,
-      stdio: [
-        nodeStdio("stdin", options.stdin),
-        nodeStdio("stdout", options.stdout) && "pipe",
-        nodeStdio("stderr", options.stderr),
-        "pipe",
-      ],
+      stdio,
     });
     child.on("error", () => {});
     if (child.pid !== undefined) return child;
@@ -944,6 +1126,33 @@ function verbatim(command: string): string {
 
 function verbatimArgument(arg: string): string {
   return new String(arg) as string;
+}
+
+/** What the child's descriptors are, from 0 on. */
+function descriptors(
+  channel: BarrierChannelKind,
+  options: SpawnWithBarrierOptions,
+): ("inherit" | "pipe" | "ignore")[] {
+  const stdin = nodeStdio("stdin", options.stdin);
+  const stderr = nodeStdio("stderr", options.stderr);
+  nodeStdio("stdout", options.stdout); // a pipe, whatever it is for the user
+  switch (channel) {
+    case "fd":
+      return [stdin, "pipe", stderr, "pipe"];
+    case "stdio":
+      if (options.stdin !== undefined || options.stdout !== undefined) {
+        throw new TypeError(
+          `Cannot spawn a child with 'stdin' or 'stdout' as both belong to the channel "stdio"`,
+        );
+      }
+      return ["pipe", "pipe", stderr];
+    default:
+      throw new TypeError(
+        `Cannot spawn a child as 'channel' must be "fd" or "stdio": received ${
+          Deno.inspect(channel)
+        }`,
+      );
+  }
 }
 
 function nodeStdio(
