@@ -392,7 +392,8 @@ class SocketChannel implements BarrierChannel {
   onEnd: () => void = () => this.hangUp();
   #receiver: BarrierReceiver | undefined;
   #writes = 0;
-  #held: Uint8Array[] = [];
+  #held = new Uint8Array(0);
+  #heldLength = 0;
 
   constructor(readable: Socket, writable: Socket, acceptsText: boolean) {
     this.#readable = readable;
@@ -414,23 +415,31 @@ class SocketChannel implements BarrierChannel {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#writes === 0) queueMicrotask(() => this.#flush());
-    if (this.#writes++ < SocketChannel.WRITES_PER_TURN) {
-      this.#write(bytes);
-      return;
+    if (this.#writes === 0) queueMicrotask(this.#flush);
+    if (this.#writes++ < SocketChannel.WRITES_PER_TURN) this.#write(bytes);
+    else this.#hold(bytes);
+  }
+
+  #hold(bytes: Uint8Array): void {
+    if (this.#heldLength === 0) addEventListener("unload", this.#flush);
+    const length = this.#heldLength + bytes.length;
+    if (length > this.#held.length) {
+      const grown = new Uint8Array(Math.max(2 * length, 4_096));
+      grown.set(this.#held);
+      this.#held = grown;
     }
-    if (this.#held.length === 0) addEventListener("unload", this.#flush);
-    this.#held.push(bytes);
+    this.#held.set(bytes, this.#heldLength);
+    this.#heldLength = length;
   }
 
   /** The end of a turn, or of the process. */
   readonly #flush = (): void => {
     this.#writes = 0;
-    if (this.#held.length === 0) return;
+    if (this.#heldLength === 0) return;
     removeEventListener("unload", this.#flush);
-    const held = this.#held;
-    this.#held = [];
-    this.#write(concat(held));
+    this.#write(this.#held.subarray(0, this.#heldLength));
+    this.#held = new Uint8Array(0);
+    this.#heldLength = 0;
   };
 
   #write(bytes: Uint8Array): void {
@@ -578,18 +587,6 @@ function ignoreWriteErrors(socket: Socket): void {
   socket._writev = (chunks, callback) =>
     writev.call(socket, chunks, () => callback());
   socket.on("error", () => {}); // "close" follows
-}
-
-function concat(chunks: Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const chunk of chunks) length += chunk.length;
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }
 
 /** Waits for a promise that does not reject, but not for long. */
@@ -845,9 +842,9 @@ class Output {
 class OutputStream extends ReadableStream<Uint8Array<ArrayBuffer>>
   implements Deno.SubprocessReadableStream {
   constructor(socket: Socket) {
+    let open = true;
     super({
       start(controller) {
-        let open = true;
         const end = () => {
           if (open) controller.close();
           open = false;
@@ -865,6 +862,7 @@ class OutputStream extends ReadableStream<Uint8Array<ArrayBuffer>>
         socket.resume();
       },
       cancel() {
+        open = false;
         socket.destroy();
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX }));

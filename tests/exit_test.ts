@@ -1,0 +1,203 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** How a barrier ends when a process does. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+} from "@std/assert";
+import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
+import { CHANNELS } from "./driver.ts";
+import { childModule, readUntil, runParent, startParent } from "./scripts.ts";
+
+const ENDS = {
+  "returns": { body: "barrier.destroy();", code: 0, signal: null },
+  "throws": { body: "throw new Error('on purpose');", code: 1, signal: null },
+  "calls Deno.exit(3)": { body: "Deno.exit(3);", code: 3, signal: null },
+  "is killed": {
+    body: "Deno.kill(Deno.pid, 'SIGKILL');",
+    code: 137,
+    signal: "SIGKILL",
+  },
+} as const;
+
+for (const channel of CHANNELS) {
+  for (const [end, { body, code, signal }] of Object.entries(ENDS)) {
+    const spawn = (before: string) =>
+      spawnWithBarrier(childModule(channel, before + body), {
+        channel,
+        permissions: { run: true },
+        stderr: "null",
+      });
+    const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
+
+    Deno.test(`Barrier.sync() gives false when a child over "${channel}" that placed nothing ${end}`, async () => {
+      await using child = spawn("");
+      assert(child.place());
+      assertFalse(await child.sync());
+      assert(child.theyAborted);
+      const status = { success: code === 0, code, signal };
+      assertEquals(await child.status, status);
+      const { reason } = child.signal;
+      assertInstanceOf(reason, BarrierAbortedError);
+      assertEquals(reason.side, "peer");
+      assertEquals(reason.status, status);
+      assertEquals(
+        reason.message,
+        `Child process ${child.pid} ${how} before it reached the barrier`,
+      );
+    });
+
+    Deno.test(`Barrier.waitNext() still takes what a child over "${channel}" placed before it ${end}`, async () => {
+      await using child = spawn("barrier.place(); barrier.place('last');");
+      await child.exited.wait();
+      assert(child.place());
+      assert(child.place());
+      assert(await child.sync());
+      assertEquals(child.note, "last");
+      assertFalse(child.theyAborted);
+      assertFalse(await child.waitNext());
+      assert(child.theyAborted);
+    });
+
+    Deno.test(`Barrier.waitAbortion() ends when a child over "${channel}" with a wait pending ${end}`, async () => {
+      await using child = spawn("barrier.sync(); barrier.waitNext();");
+      assert(await child.waitAbortion());
+      assertFalse(child.place());
+    });
+  }
+
+  Deno.test(`Barrier.sync() over "${channel}" counts 100,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        channel,
+        `
+        for (let i = 0; i < 100_000; i++) barrier.place();
+        const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+        console.error(pid);
+        await Promise.resolve(); // what a turn placed has left at its end
+        Deno.kill(Deno.pid, "SIGKILL");
+        `,
+      ),
+      { channel, permissions: { run: true }, stderr: "piped" },
+    );
+    const reader = child.stderr.getReader();
+    const grandchild = Number(await readUntil(reader, "\n"));
+    await child.exited.wait();
+    for (let i = 0; i < 100_000; i++) child.place();
+    assert(await child.sync());
+    child.place();
+    assertFalse(await child.sync());
+    assertEquals((await child.status).signal, "SIGKILL");
+    Deno.kill(grandchild, "SIGKILL"); // it is there, or this throws
+    await reader.cancel();
+  });
+
+  Deno.test(`Barrier.sync() over "${channel}" gives false in a child whose parent was killed, and the child leaves`, async () => {
+    const child = childModule(
+      channel,
+      `
+      barrier.place();
+      console.error("ready");
+      console.error(await barrier.sync(), barrier.theyAborted);
+      `,
+    );
+    const parent = startParent(`
+      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+        channel: "${channel}",
+      });
+    `);
+    const reader = parent.stderr.getReader();
+    assertEquals(await readUntil(reader, "ready\n"), "ready\n");
+    parent.kill("SIGKILL");
+    await parent.status;
+    // Its end is the end of the last process that holds it: the child.
+    assertEquals(await readUntil(reader, "nothing more"), "false true\n");
+    reader.releaseLock();
+    await parent.stdout.cancel();
+    await parent.stdin.close();
+  });
+
+  Deno.test(`Barrier.place() arrives over "${channel}" when a child's next call is Deno.exit()`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(channel, "barrier.place('bye'); Deno.exit(0);"),
+      { channel },
+    );
+    assert(await child.waitNext());
+    assertEquals(child.note, "bye");
+    assertFalse(await child.waitNext());
+  });
+
+  Deno.test(`Barrier.place() arrives over "${channel}" 10,000 times when a child's next call is Deno.exit()`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        channel,
+        "for (let i = 0; i < 10_000; i++) barrier.place(); Deno.exit(0);",
+      ),
+      { channel },
+    );
+    await child.exited.wait();
+    for (let i = 0; i < 10_000; i++) child.place();
+    assert(await child.sync());
+    child.place();
+    assertFalse(await child.sync());
+  });
+
+  Deno.test(`Barrier.abort() arrives over "${channel}" when a child's next call is Deno.exit()`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(channel, "barrier.abort('why'); Deno.exit(1);"),
+      { channel },
+    );
+    assert(await child.waitAbortion());
+    assertEquals(
+      child.signal.reason.message,
+      "Barrier aborted by the peer: why",
+    );
+    assertEquals((await child.status).code, 1);
+  });
+
+  Deno.test(`Barrier.place() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
+    const child = childModule(
+      channel,
+      `
+      barrier.place();
+      console.error(await barrier.waitNext(), barrier.note);
+      console.error(await barrier.waitNext());
+      `,
+    );
+    const { code, stderr } = await runParent(`
+      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+        channel: "${channel}",
+      });
+      await child.waitNext();
+      child.place("bye");
+      Deno.exit(4);
+    `);
+    assertEquals({ code, stderr }, { code: 4, stderr: "true bye\nfalse\n" });
+  });
+
+  Deno.test(`Barrier.abort() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
+    const child = childModule(
+      channel,
+      `
+      const { signal } = barrier;
+      barrier.place();
+      console.error(await barrier.waitNext(), signal.reason.message);
+      `,
+    );
+    const { code, stderr } = await runParent(`
+      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+        channel: "${channel}",
+      });
+      await child.waitNext();
+      child.abort("why");
+      Deno.exit(1);
+    `);
+    assertEquals({ code, stderr }, {
+      code: 1,
+      stderr: "false Barrier aborted by the peer: why\n",
+    });
+  });
+}
