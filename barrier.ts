@@ -511,7 +511,7 @@ export class Barrier implements Disposable {
    *
    * const [parent, child] = Barrier.pair();
    * assert(child.abort("cannot bind port 80"));
-   * assertFalse(await parent.sync());
+   * assertFalse(await parent.waitNext());
    * assertFalse(parent.abort());
    * ```
    */

@@ -1029,7 +1029,7 @@ function permissionFlags(
     if (value === true) flags.push(`--allow-${name}`);
     else if (value === "inherit") flags.push(inheritedFlag(name));
     else if (Array.isArray(value)) {
-      const list = value.map((item: string | URL) => escapeItem(item));
+      const list = value.map((item: string | URL) => listItem(item));
       if (list.length > 0) flags.push(`--allow-${name}=${list.join(",")}`);
     } else if (value !== false && value !== undefined) {
       throw new TypeError(
@@ -1052,13 +1052,18 @@ function inheritedFlag(name: typeof PERMISSIONS[number]): string {
   return `--allow-${name}`;
 }
 
-/** In a flag's list of values, a comma is written twice. */
-function escapeItem(item: string | URL): string {
+/** A value as a flag lists it. Deno 2.9 knows no way to write one with a comma. */
+function listItem(item: string | URL): string {
   const { fileURLToPath } = builtin<typeof import("node:url")>("node:url");
   const text = item instanceof URL && item.protocol === "file:"
     ? fileURLToPath(item)
     : String(item);
-  return text.replaceAll(",", ",,");
+  if (text === "" || text.includes(",")) {
+    throw new TypeError(
+      `Cannot spawn a child with a permission for "${text}": expected a value that is not empty and has no comma`,
+    );
+  }
+  return text;
 }
 
 /** Starts the process, or throws as `Deno.Command` does. */

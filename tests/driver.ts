@@ -133,9 +133,8 @@ export class DrivenChild implements AsyncDisposable {
     const { signal } = this.barrier;
     await this.start("exit");
     await this.barrier.exited.wait();
-    if (!signal.aborted) {
-      await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    }
+    if (this.#ended || signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

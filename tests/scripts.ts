@@ -6,7 +6,6 @@ import type { BarrierChannelKind } from "../mod.ts";
 
 const LIBRARY = JSON.stringify(import.meta.resolve("../mod.ts"));
 
-/** What every program says on stderr goes here. */
 const decoder = new TextDecoder();
 
 /** A child module: `body` runs with its side of the barrier as `barrier`. */
@@ -19,7 +18,7 @@ export function childModule(channel: BarrierChannelKind, body: string): string {
 }
 
 /** A parent of its own: `body` runs with the library imported. */
-export function parentModule(body: string): string {
+function parentModule(body: string): string {
   return dataUrl(`
     import { spawnWithBarrier, inheritBarrier } from ${LIBRARY};
     ${body}

@@ -1,0 +1,43 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+// A child process serves HTTP on whatever port is free. Its barrier tells the
+// parent when it is ready, and the note of the barrier on which port. A barrier
+// the other way stops it, and so does the end of the parent.
+//
+//     deno run --allow-run --allow-env --allow-net=127.0.0.1 examples/server.ts
+
+import { inheritBarrier, spawnWithBarrier } from "@ipc/barrier";
+
+const hostname = "127.0.0.1";
+
+async function parent(): Promise<void> {
+  await using server = spawnWithBarrier(import.meta.url, {
+    args: ["child"],
+    permissions: { net: [hostname] },
+  });
+  if (!await server.waitNext()) throw server.signal.reason; // it did not start
+  const url = `http://${hostname}:${server.note}/`;
+  console.log(`The server is ready at ${url}`);
+
+  const response = await fetch(url);
+  console.log(`It says: ${await response.text()}`);
+
+  server.place(); // stop
+  const { code } = await server.status;
+  console.log(`It has stopped with exit code ${code}`);
+}
+
+async function child(): Promise<void> {
+  using parent = await inheritBarrier();
+  const server = Deno.serve({
+    hostname,
+    port: 0,
+    onListen: ({ port }) => parent.place(String(port)),
+  }, () => new Response("Hello"));
+
+  await parent.waitNext(); // the parent says stop, or is gone
+  await server.shutdown();
+}
+
+if (Deno.args[0] === "child") await child();
+else await parent();

@@ -1,0 +1,1634 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import fc from "fast-check";
+import {
+  Barrier,
+  BarrierAbortedError,
+  type BarrierChannel,
+  type BarrierOptions,
+  type BarrierReceiver,
+} from "../barrier.ts";
+
+const WAITS = [
+  "waitNext",
+  "syncNext",
+  "sync",
+  "placeAndSync",
+  "waitAbortion",
+] as const;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A channel whose other end is the test. */
+class TestChannel implements BarrierChannel {
+  readonly acceptsText: boolean;
+  receiver!: BarrierReceiver;
+  sent = "";
+  /** The calls but `send`, in order. */
+  readonly calls: string[] = [];
+
+  constructor(acceptsText: boolean) {
+    this.acceptsText = acceptsText;
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.calls.push("open");
+    this.receiver = receiver;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.sent += decoder.decode(bytes);
+  }
+
+  close(): void {
+    this.calls.push("close");
+  }
+
+  ref(): void {
+    this.calls.push("ref");
+  }
+
+  unref(): void {
+    this.calls.push("unref");
+  }
+
+  deliver(data: string | Uint8Array): void {
+    this.receiver.receive(
+      typeof data === "string" ? encoder.encode(data) : data,
+    );
+  }
+
+  hangUp(error?: BarrierAbortedError): void {
+    this.receiver.hangUp(error);
+  }
+}
+
+function setUp(
+  { acceptsText = false, ...options }:
+    & BarrierOptions
+    & { acceptsText?: boolean } = {},
+): { barrier: Barrier; channel: TestChannel } {
+  const channel = new TestChannel(acceptsText);
+  return { barrier: new Barrier(channel, options), channel };
+}
+
+/** What one side of a pair sends reaches the other within a few microtasks. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await undefined;
+}
+
+/** What each wait has come to: its result, why it rejected, or "pending". */
+async function outcomes(...waits: Promise<boolean>[]): Promise<unknown[]> {
+  const watched = waits.map(watch);
+  await settle();
+  return watched.map(({ outcome }) => outcome);
+}
+
+function watch(wait: Promise<boolean>): { outcome: unknown } {
+  const watched: { outcome: unknown } = { outcome: "pending" };
+  wait.then(
+    (result) => watched.outcome = result,
+    (reason) => watched.outcome = reason,
+  );
+  return watched;
+}
+
+/** Takes what has arrived and counts it, where nothing was placed before. */
+async function takeAll(barrier: Barrier): Promise<number> {
+  for (let count = 0;; count++) {
+    barrier.place();
+    const [synced] = await outcomes(barrier.sync());
+    if (synced !== true) return count;
+  }
+}
+
+function flags(barrier: Barrier): Record<string, boolean> {
+  const { iAborted, theyAborted, weAborted, isAborted } = barrier;
+  return { iAborted, theyAborted, weAborted, isAborted };
+}
+
+/** Why a barrier cannot go on. */
+function failure(barrier: Barrier): BarrierAbortedError {
+  const { aborted, reason } = barrier.signal;
+  assert(aborted);
+  assertInstanceOf(reason, BarrierAbortedError);
+  return reason;
+}
+
+// Making one
+
+Deno.test("Barrier() opens its channel once and sends nothing", () => {
+  const { channel } = setUp();
+  assertEquals(channel.calls, ["open"]);
+  assertEquals(channel.sent, "");
+});
+
+Deno.test("Barrier() is the parent's side where no role is given", () => {
+  assertEquals(setUp().barrier.role, "parent");
+  assertEquals(setUp({ role: "parent" }).barrier.role, "parent");
+  assertEquals(setUp({ role: "child" }).barrier.role, "child");
+});
+
+Deno.test("Barrier() starts to count from 'barriers'", async () => {
+  const ahead = setUp({ barriers: 2 });
+  ahead.channel.deliver("\n");
+  const sync = ahead.barrier.sync();
+  assertEquals(await outcomes(sync), ["pending"]);
+  ahead.channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+
+  const { barrier: behind } = setUp({ barriers: -1 });
+  assert(await behind.placeAndSync());
+  assertEquals(await outcomes(behind.placeAndSync()), ["pending"]);
+});
+
+Deno.test("Barrier() throws when 'barriers' is not a safe integer", () => {
+  for (const barriers of [0.5, NaN, Infinity, -Infinity, 2 ** 53]) {
+    assertThrows(
+      () => setUp({ barriers }),
+      RangeError,
+      `Cannot create a barrier as 'barriers' must be a safe integer: received ${barriers}`,
+    );
+  }
+});
+
+Deno.test("Barrier.pair() makes a parent and a child", () => {
+  const [parent, child] = Barrier.pair();
+  assertEquals([parent.role, child.role], ["parent", "child"]);
+});
+
+Deno.test("Barrier.pair() delivers in order what either side sends", async () => {
+  for (const [from, to] of [Barrier.pair(), Barrier.pair().toReversed()]) {
+    from!.place("first");
+    from!.place("second");
+    from!.place();
+    await settle();
+    assert(await to!.waitNext());
+    assertEquals(to!.note, "second");
+
+    from!.place("third");
+    from!.abort("done");
+    await settle();
+    assertFalse(await to!.waitNext());
+    assertEquals(to!.note, "second");
+    assertEquals(failure(to!).message, "Barrier aborted by the peer: done");
+  }
+});
+
+// Placing and notes
+
+Deno.test("Barrier.place() sends an empty line, or one with a note", () => {
+  const { barrier, channel } = setUp();
+  assert(barrier.place());
+  assertEquals(channel.sent, "\n");
+  assert(barrier.place("listening on :80"));
+  assert(barrier.place(""));
+  assertEquals(channel.sent, "\n+listening on :80\n+\n");
+});
+
+Deno.test("Barrier.place() sends nothing and gives false once either side aborted", () => {
+  const local = setUp();
+  local.barrier.abort();
+  assertFalse(local.barrier.place());
+  assertEquals(local.channel.sent, "abort\n");
+
+  const peer = setUp();
+  peer.channel.deliver("abort\n");
+  assertFalse(peer.barrier.place());
+  assertEquals(peer.channel.sent, "");
+});
+
+Deno.test("Barrier.place() gives true when the peer has hung up", () => {
+  const { barrier, channel } = setUp();
+  channel.hangUp();
+  assert(barrier.place());
+  assertFalse(barrier.isAborted);
+});
+
+Deno.test("Barrier.place() takes a note of up to 4,095 bytes", async () => {
+  for (const note of ["x".repeat(4_095), "é".repeat(2_047) + "x"]) {
+    const [parent, child] = Barrier.pair();
+    assert(child.place(note));
+    assert(await parent.waitNext());
+    assertEquals(parent.note, note);
+  }
+  for (const note of ["x".repeat(4_096), "é".repeat(2_048)]) {
+    const { barrier, channel } = setUp();
+    const error = assertThrows(() => barrier.place(note), RangeError);
+    assertEquals(
+      error.message,
+      "Cannot send note of 4096 bytes: it must fit 4095 bytes",
+    );
+    assertEquals(channel.sent, "");
+    assertEquals(await outcomes(barrier.sync()), [true]); // it was not placed
+  }
+});
+
+Deno.test("Barrier.place() throws on a note that is not one line of text", async () => {
+  const { barrier, channel } = setUp();
+  for (
+    const [note, shown] of [
+      ["two\nlines", String.raw`two\x0alines`],
+      ["\r", String.raw`\x0d`],
+      ["\0", String.raw`\x00`],
+      ["\t", String.raw`\x09`],
+      ["\x7f", String.raw`\x7f`],
+      ["\x85", String.raw`\xc2\x85`],
+      ["\ud800", String.raw`\xef\xbf\xbd`],
+      ["\udc00\ud800", String.raw`\xef\xbf\xbd\xef\xbf\xbd`],
+    ] as const
+  ) {
+    const error = assertThrows(() => barrier.place(note), TypeError);
+    assertEquals(
+      error.message,
+      `Cannot send note "${shown}": expected one line of text without control characters`,
+    );
+  }
+  assertEquals(channel.sent, "");
+  assertEquals(await outcomes(barrier.sync()), [true]); // nothing was placed
+});
+
+Deno.test("Barrier.place() throws on a note that is not a string", () => {
+  const { barrier, channel } = setUp();
+  for (const note of [8000, null, {}, ["note"]]) {
+    const error = assertThrows(
+      () => barrier.place(note as unknown as string),
+      TypeError,
+    );
+    assertEquals(
+      error.message,
+      `Cannot send note: expected a string, received ${typeof note}`,
+    );
+  }
+  assertEquals(channel.sent, "");
+});
+
+Deno.test("Barrier.note is that of the newest barrier taken that had one", async () => {
+  const { barrier, channel } = setUp();
+  assertStrictEquals(barrier.note, undefined);
+  channel.deliver("+first\n");
+  assertStrictEquals(barrier.note, undefined);
+
+  await barrier.waitNext();
+  assertEquals(barrier.note, "first");
+  channel.deliver("\n");
+  await barrier.waitNext();
+  assertEquals(barrier.note, "first");
+  channel.deliver("+second\n+third\n\n");
+  await barrier.waitNext();
+  assertEquals(barrier.note, "third");
+  channel.deliver("+\n");
+  await barrier.waitNext();
+  assertEquals(barrier.note, "");
+});
+
+Deno.test("Barrier.note is untouched by waits that take nothing", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("+note\n");
+  assert(await barrier.sync());
+  assert(await barrier.syncNext());
+  assertEquals(await outcomes(barrier.waitAbortion()), ["pending"]);
+  assertStrictEquals(barrier.note, undefined);
+});
+
+Deno.test("Barrier.note is not that of a barrier which an abortion cancelled", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("+taken\n");
+  await barrier.waitNext();
+  channel.deliver("+cancelled\nabort\n");
+  assertFalse(await barrier.waitNext());
+  assertEquals(barrier.note, "taken");
+});
+
+// Aborting and flags
+
+Deno.test("Barrier.abort() sends one line, the first time only", () => {
+  const plain = setUp();
+  assert(plain.barrier.abort());
+  assert(plain.barrier.abort("again"));
+  assertEquals(plain.channel.sent, "abort\n");
+
+  const reasoned = setUp();
+  assert(reasoned.barrier.abort("disk full"));
+  assert(reasoned.barrier.abort());
+  assertEquals(reasoned.channel.sent, "abort disk full\n");
+});
+
+Deno.test("Barrier.abort() gives false when the peer has aborted", () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("abort\n");
+  assertFalse(barrier.abort());
+  assertFalse(barrier.abort());
+  assertEquals(channel.sent, "abort\n");
+});
+
+Deno.test("Barrier.abort() ends every wait of this side but waitAbortion()", async () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  const pending = WAITS.map((wait) => barrier[wait]());
+  barrier.abort();
+  assertEquals(await outcomes(...pending), [
+    false,
+    false,
+    false,
+    false,
+    "pending",
+  ]);
+  const later = WAITS.map((wait) => barrier[wait]());
+  channel.deliver("abort\n");
+  assertEquals(await outcomes(...later), [false, false, false, false, false]);
+  assertEquals(await outcomes(...pending), [false, false, false, false, false]);
+});
+
+Deno.test("Barrier.abort() takes a reason of up to 4,090 bytes", async () => {
+  const [parent, child] = Barrier.pair();
+  child.abort("x".repeat(4_090));
+  assert(await parent.waitAbortion());
+  assertEquals(
+    failure(parent).message,
+    `Barrier aborted by the peer: ${"x".repeat(4_090)}`,
+  );
+
+  const { barrier, channel } = setUp();
+  const error = assertThrows(
+    () => barrier.abort("x".repeat(4_091)),
+    RangeError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot send reason of 4091 bytes: it must fit 4090 bytes",
+  );
+  assertEquals(channel.sent, "");
+  assertFalse(barrier.isAborted);
+});
+
+Deno.test("Barrier.abort() throws on a reason that is not one line of text", () => {
+  const { barrier, channel } = setUp();
+  for (const reason of ["two\nlines", "\x1b[31m", "\ud800"]) {
+    assertThrows(
+      () => barrier.abort(reason),
+      TypeError,
+      "expected one line of text without control characters",
+    );
+  }
+  const error = assertThrows(
+    () => barrier.abort(new Error("why") as unknown as string),
+    TypeError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot send reason: expected a string, received object",
+  );
+  assertEquals(channel.sent, "");
+  assertFalse(barrier.isAborted);
+});
+
+Deno.test("Barrier flags tell who aborted", () => {
+  const { barrier, channel } = setUp();
+  assertEquals(flags(barrier), {
+    iAborted: false,
+    theyAborted: false,
+    weAborted: false,
+    isAborted: false,
+  });
+  barrier.abort();
+  assertEquals(flags(barrier), {
+    iAborted: true,
+    theyAborted: false,
+    weAborted: false,
+    isAborted: true,
+  });
+  channel.deliver("abort\n");
+  assertEquals(flags(barrier), {
+    iAborted: true,
+    theyAborted: true,
+    weAborted: true,
+    isAborted: true,
+  });
+
+  const peer = setUp();
+  peer.channel.deliver("abort\n");
+  assertEquals(flags(peer.barrier), {
+    iAborted: false,
+    theyAborted: true,
+    weAborted: false,
+    isAborted: true,
+  });
+});
+
+Deno.test("Barrier.theyAborted is set by a hang-up once a wait needs more", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("\n");
+  channel.hangUp();
+  assert(await barrier.waitNext());
+  assert(await barrier.sync());
+  assertFalse(barrier.theyAborted);
+  assertFalse(await barrier.waitNext());
+  assert(barrier.theyAborted);
+  assertFalse(barrier.place());
+});
+
+Deno.test("Barrier.theyAborted is set by a hang-up that a pending wait sees", async () => {
+  for (const wait of WAITS) {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const pending = barrier[wait]();
+    channel.hangUp();
+    assert(barrier.theyAborted);
+    assertEquals(await pending, wait === "waitAbortion");
+  }
+});
+
+// signal
+
+Deno.test("Barrier.signal is always the same, and not aborted at first", () => {
+  const { barrier } = setUp();
+  const { signal } = barrier;
+  assertFalse(signal.aborted);
+  barrier.abort();
+  assertStrictEquals(barrier.signal, signal);
+  assert(signal.aborted);
+});
+
+for (
+  const { name, act, message, side } of [
+    {
+      name: "abort()",
+      act: ({ barrier }) => barrier.abort(),
+      message: "Barrier aborted by this side",
+      side: "local",
+    },
+    {
+      name: "abort() with a reason",
+      act: ({ barrier }) => barrier.abort("disk full"),
+      message: "Barrier aborted by this side: disk full",
+      side: "local",
+    },
+    {
+      name: "the peer's abortion",
+      act: ({ channel }) => channel.deliver("abort\n"),
+      message: "Barrier aborted by the peer",
+      side: "peer",
+    },
+    {
+      name: "the peer's abortion with a reason",
+      act: ({ channel }) => channel.deliver("abort disk full\n"),
+      message: "Barrier aborted by the peer: disk full",
+      side: "peer",
+    },
+    {
+      name: "a hang-up",
+      act: ({ channel }) => channel.hangUp(),
+      message: "Peer hung up before it reached the barrier",
+      side: "peer",
+    },
+    {
+      name: "a violation",
+      act: ({ channel }) => channel.deliver("hello\n"),
+      message:
+        'Cannot read "hello" from the peer: it is no barrier and no abortion, a program whose stdout is the channel must print to stderr',
+      side: "peer",
+    },
+  ] satisfies {
+    name: string;
+    act: (fixture: ReturnType<typeof setUp>) => void;
+    message: string;
+    side: "local" | "peer";
+  }[]
+) {
+  Deno.test(`Barrier.signal is aborted by ${name}, asked for before or after`, () => {
+    const before = setUp();
+    let events = 0;
+    before.barrier.signal.addEventListener("abort", () => events++);
+    act(before);
+    assertEquals(events, 1);
+    const after = setUp();
+    act(after);
+    for (const { barrier } of [before, after]) {
+      const error = failure(barrier);
+      assertEquals(error.message, message);
+      assertEquals(error.name, "BarrierAbortedError");
+      assertEquals(error.side, side);
+      assertStrictEquals(error.status, undefined);
+      assertThrows(() => barrier.signal.throwIfAborted(), BarrierAbortedError);
+    }
+  });
+}
+
+Deno.test("Barrier.signal has the channel's own error of a hang-up as its reason", () => {
+  const { barrier, channel } = setUp();
+  const status = { success: false, code: 3, signal: null };
+  const cause = new Error("reset");
+  const error = new BarrierAbortedError("Child process 4711 exited", {
+    side: "peer",
+    status,
+    cause,
+  });
+  channel.hangUp(error);
+  assertStrictEquals(barrier.signal.reason, error);
+  assertStrictEquals(error.status, status);
+  assertStrictEquals(error.cause, cause);
+});
+
+Deno.test("Barrier.signal keeps its first reason", () => {
+  const { barrier, channel } = setUp();
+  barrier.abort("mine");
+  channel.deliver("abort theirs\n");
+  channel.hangUp();
+  assertEquals(failure(barrier).message, "Barrier aborted by this side: mine");
+});
+
+Deno.test("Barrier.signal shows a hang-up at once, and waits still take what arrived", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("+last words\n");
+  channel.hangUp();
+  assert(barrier.signal.aborted);
+  assertFalse(barrier.isAborted);
+  assert(await barrier.waitNext());
+  assertEquals(barrier.note, "last words");
+});
+
+Deno.test("Barrier.signal is not aborted by destroy()", () => {
+  const { barrier, channel } = setUp();
+  const { signal } = barrier;
+  barrier.destroy();
+  barrier.abort();
+  channel.deliver("abort\n");
+  channel.hangUp();
+  assertFalse(signal.aborted);
+});
+
+Deno.test("Barrier.signal listeners can call the barrier", async () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  const pending = barrier.sync();
+  let later: Promise<boolean> | undefined;
+  barrier.signal.addEventListener("abort", () => {
+    assertFalse(barrier.place());
+    assertFalse(barrier.abort("me too"));
+    later = barrier.waitNext();
+    barrier.destroy();
+  });
+  channel.deliver("abort\n\n+note\nhello\n");
+  assertFalse(await pending);
+  assertFalse(await later!);
+  assertEquals(channel.sent, "abort me too\n");
+});
+
+// Several waits at once
+
+Deno.test("Barrier.waitNext() and syncNext() are all served by one barrier", async () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  const waits = [
+    barrier.waitNext(),
+    barrier.syncNext(),
+    barrier.waitNext(),
+    barrier.syncNext(),
+  ];
+  assertEquals(await outcomes(...waits), Array(4).fill("pending"));
+  channel.deliver("\n");
+  assertEquals(await outcomes(...waits), Array(4).fill(true));
+  assertEquals(await outcomes(barrier.waitNext()), ["pending"]); // it was taken
+});
+
+Deno.test("Barrier.sync() is served for all when the peer has caught up", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const waits = [barrier.sync(), barrier.sync(), barrier.waitNext()];
+  channel.deliver("\n");
+  assertEquals(await outcomes(...waits), ["pending", "pending", true]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(...waits), [true, true, true]);
+  assertEquals(await outcomes(barrier.waitNext()), ["pending"]);
+});
+
+Deno.test("Barrier.sync() takes what arrives before a later waitNext() can", async () => {
+  const { barrier, channel } = setUp({ barriers: 3 });
+  const sync = barrier.sync();
+  channel.deliver("\n");
+  const waits = [sync, barrier.waitNext(), barrier.syncNext()];
+  assertEquals(await outcomes(...waits), ["pending", "pending", "pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(...waits), ["pending", true, true]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(...waits), [true, true, true]);
+});
+
+Deno.test("Barrier.sync() waits for what is placed while it is pending", async () => {
+  const { barrier, channel } = setUp();
+  const sync = barrier.placeAndSync();
+  barrier.place();
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), ["pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+});
+
+Deno.test("Barrier.waitNext() takes all that has arrived", async () => {
+  const { barrier, channel } = setUp({ barriers: 3 });
+  channel.deliver("\n\n");
+  assert(await barrier.waitNext());
+  const waits = [barrier.waitNext(), barrier.sync()];
+  assertEquals(await outcomes(...waits), ["pending", "pending"]);
+  channel.deliver("\n\n");
+  assertEquals(await outcomes(...waits), [true, true]);
+  assertEquals(await takeAll(barrier), 1); // one more than was placed
+});
+
+Deno.test("Barrier.waitAbortion() disturbs nobody and takes nothing", async () => {
+  const { barrier, channel } = setUp();
+  const abortions = [barrier.waitAbortion(), barrier.waitAbortion()];
+  channel.deliver("\n");
+  assertEquals(await outcomes(...abortions), ["pending", "pending"]);
+  assertEquals(await outcomes(barrier.waitNext()), [true]);
+  const next = barrier.waitNext();
+  channel.deliver("\n");
+  assertEquals(await outcomes(next, ...abortions), [
+    true,
+    "pending",
+    "pending",
+  ]);
+  channel.deliver("abort\n");
+  assertEquals(await outcomes(...abortions), [true, true]);
+});
+
+Deno.test("Barrier waits of every kind are ended by the peer's abortion and by its hang-up", async () => {
+  for (const end of ["abortion", "hang-up"]) {
+    const { barrier, channel } = setUp({ barriers: 2 });
+    const waits = WAITS.map((wait) => barrier[wait]());
+    if (end === "abortion") channel.deliver("abort\n");
+    else channel.hangUp();
+    const expected = [false, false, false, false, true];
+    assertEquals(await outcomes(...waits), expected);
+    const later = WAITS.map((wait) => barrier[wait]());
+    assertEquals(await outcomes(...later), expected);
+  }
+});
+
+// Cancelled waits
+
+for (const wait of WAITS) {
+  Deno.test(`Barrier.${wait}() with an aborted signal rejects and changes nothing`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    channel.deliver("+note\n");
+    const signal = AbortSignal.abort("not now");
+    assertEquals(await outcomes(barrier[wait]({ signal })), ["not now"]);
+    assertEquals(channel.sent, "");
+    assertEquals(channel.calls, ["open"]);
+    assertStrictEquals(barrier.note, undefined);
+    assertFalse(barrier.isAborted);
+    assertEquals(await outcomes(barrier.sync(), barrier.waitNext()), [
+      true,
+      "pending",
+    ]);
+  });
+
+  Deno.test(`Barrier.${wait}() rejects when its signal is aborted, and disturbs no other wait`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const controller = new AbortController();
+    const cancelled = barrier[wait]({ signal: controller.signal });
+    const others = WAITS.map((wait) => barrier[wait]());
+    const reason = new Error("enough");
+    controller.abort(reason);
+    const [outcome] = await outcomes(cancelled);
+    assertStrictEquals(outcome, reason);
+    assertEquals(await outcomes(...others), Array(5).fill("pending"));
+    channel.deliver("\n\n\n");
+    channel.deliver("abort\n");
+    assertEquals(await outcomes(...others), [true, true, true, true, true]);
+  });
+
+  Deno.test(`Barrier.${wait}() is not cancelled when it has ended`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const controller = new AbortController();
+    const ended = barrier[wait]({ signal: controller.signal });
+    channel.deliver(wait === "waitAbortion" ? "abort\n" : "\n\n");
+    controller.abort();
+    assertEquals(await outcomes(ended), [true]);
+    const later = barrier.waitNext();
+    assertEquals(await outcomes(later), [
+      wait === "waitAbortion" ? false : "pending",
+    ]);
+  });
+
+  Deno.test(`Barrier.${wait}() that was cancelled takes nothing of what arrives later`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const controller = new AbortController();
+    const cancelled = barrier[wait]({ signal: controller.signal });
+    controller.abort("enough");
+    channel.deliver("\n");
+    assertEquals(await outcomes(cancelled, barrier.waitNext()), [
+      "enough",
+      true,
+    ]);
+    assertEquals(await outcomes(barrier.waitNext()), ["pending"]);
+  });
+
+  Deno.test(`Barrier.${wait}() that was cancelled does not see a hang-up`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const controller = new AbortController();
+    const cancelled = barrier[wait]({ signal: controller.signal });
+    controller.abort("enough");
+    channel.deliver("\n");
+    channel.hangUp();
+    assertFalse(barrier.theyAborted);
+    assertEquals(await outcomes(cancelled, barrier.waitNext()), [
+      "enough",
+      true,
+    ]);
+  });
+
+  Deno.test(`Barrier.${wait}() rejects with a TimeoutError when AbortSignal.timeout() fires`, async () => {
+    const { barrier } = setUp({ barriers: 1 });
+    const error = await assertRejects(
+      () => barrier[wait]({ signal: AbortSignal.timeout(1) }),
+      DOMException,
+    );
+    assertEquals(error.name, "TimeoutError");
+  });
+
+  Deno.test(`Barrier.${wait}() leaves no listener on its signal, however it ends`, async () => {
+    for (
+      const end of [
+        ({ channel }) => channel.deliver("\n\nabort\n"),
+        ({ channel }) => channel.hangUp(),
+        ({ barrier }) => barrier.destroy(),
+        ({ barrier, channel }) => {
+          barrier.abort();
+          channel.deliver("abort\n");
+        },
+        (_, controller) => controller.abort(),
+      ] satisfies ((
+        fixture: ReturnType<typeof setUp>,
+        controller: AbortController,
+      ) => void)[]
+    ) {
+      const fixture = setUp({ barriers: 1 });
+      const controller = new AbortController();
+      const listeners = watchListeners(controller.signal);
+      const ended = fixture.barrier[wait]({ signal: controller.signal });
+      assertEquals(listeners.size, 1);
+      end(fixture, controller);
+      assertFalse((await outcomes(ended)).includes("pending"));
+      assertEquals(listeners.size, 0);
+    }
+  });
+
+  Deno.test(`Barrier.${wait}() listens to its signal only while it waits`, async () => {
+    const { barrier, channel } = setUp();
+    channel.deliver("\n\n");
+    channel.hangUp();
+    const controller = new AbortController();
+    const listeners = watchListeners(controller.signal);
+    assert(await barrier[wait]({ signal: controller.signal }));
+    assertEquals(listeners.size, 0);
+  });
+}
+
+/** The listeners that an abort signal has, as they come and go. */
+function watchListeners(
+  signal: AbortSignal,
+): Set<EventListenerOrEventListenerObject> {
+  const listeners = new Set<EventListenerOrEventListenerObject>();
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ) => {
+    listeners.add(listener);
+    addEventListener.call(signal, type, listener, options);
+    if (typeof options === "object" && options.once) {
+      const forget = () => listeners.delete(listener);
+      addEventListener.call(signal, type, forget, { once: true });
+    }
+  };
+  signal.removeEventListener = (
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+  ) => {
+    listeners.delete(listener);
+    removeEventListener.call(signal, type, listener);
+  };
+  return listeners;
+}
+
+Deno.test("Barrier.placeAndSync() that is cancelled has placed its barrier", async () => {
+  const { barrier, channel } = setUp();
+  const controller = new AbortController();
+  const cancelled = barrier.placeAndSync({ signal: controller.signal });
+  controller.abort("enough");
+  assertEquals(channel.sent, "\n");
+  const sync = barrier.sync();
+  assertEquals(await outcomes(cancelled, sync), ["enough", "pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+});
+
+Deno.test("Barrier.sync() that is cancelled loses nothing of what had arrived", async () => {
+  const { barrier, channel } = setUp({ barriers: 3 });
+  const controller = new AbortController();
+  const cancelled = barrier.sync({ signal: controller.signal });
+  channel.deliver("\n");
+  channel.deliver("+note\n");
+  controller.abort("enough");
+  assertEquals(await outcomes(cancelled), ["enough"]);
+  assertStrictEquals(barrier.note, undefined);
+  assertEquals(await outcomes(barrier.waitNext()), [true]);
+  assertEquals(barrier.note, "note");
+  const sync = barrier.sync();
+  assertEquals(await outcomes(sync), ["pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+});
+
+Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a pending wait", async () => {
+  for (const wait of ["waitNext", "syncNext"] as const) {
+    const { barrier, channel } = setUp({ barriers: 2 });
+    const controller = new AbortController();
+    const cancelled = barrier.sync({ signal: controller.signal });
+    channel.deliver("\n");
+    const pending = barrier[wait]();
+    assertEquals(await outcomes(pending), ["pending"]);
+    controller.abort("enough");
+    assertEquals(await outcomes(cancelled, pending), ["enough", true]);
+    assertEquals(await outcomes(barrier.waitNext()), ["pending"]);
+  }
+});
+
+Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another sync()", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const controller = new AbortController();
+  const cancelled = barrier.sync({ signal: controller.signal });
+  const other = barrier.sync();
+  channel.deliver("\n");
+  controller.abort("enough");
+  const next = barrier.waitNext();
+  assertEquals(await outcomes(cancelled, other, next), [
+    "enough",
+    "pending",
+    "pending",
+  ]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(other, next), [true, true]);
+});
+
+Deno.test("Barrier waits with the same signal are all cancelled and lose nothing", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const controller = new AbortController();
+  const sync = barrier.sync({ signal: controller.signal });
+  channel.deliver("\n");
+  const next = barrier.waitNext({ signal: controller.signal });
+  controller.abort("enough");
+  assertEquals(await outcomes(sync, next), ["enough", "enough"]);
+  assertEquals(await outcomes(barrier.waitNext()), [true]);
+});
+
+Deno.test("Barrier.waitNext() cancelled while a barrier is on its way rejects and loses nothing", async () => {
+  const [parent, child] = Barrier.pair();
+  const controller = new AbortController();
+  const cancelled = parent.waitNext({ signal: controller.signal });
+  child.place();
+  controller.abort("enough");
+  assertEquals(await outcomes(cancelled), ["enough"]);
+  assertEquals(await outcomes(parent.waitNext()), [true]);
+});
+
+// Ending
+
+Deno.test("Barrier.destroy() hangs up behind what was placed", async () => {
+  const [parent, child] = Barrier.pair();
+  child.place("last words");
+  child.destroy();
+  assert(await parent.waitNext());
+  assertEquals(parent.note, "last words");
+  assertFalse(await parent.waitNext());
+  assertEquals(
+    failure(parent).message,
+    "Peer hung up before it reached the barrier",
+  );
+});
+
+Deno.test("Barrier.destroy() ends pending waits, and later calls give false", async () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  const pending = WAITS.map((wait) => barrier[wait]());
+  channel.sent = "";
+  barrier.destroy();
+  assertEquals(await outcomes(...pending), Array(5).fill(false));
+  assertFalse(barrier.place());
+  assertFalse(barrier.abort());
+  const later = WAITS.map((wait) => barrier[wait]());
+  assertEquals(await outcomes(...later), Array(5).fill(false));
+  assertEquals(channel.sent, "");
+  assertFalse(barrier.isAborted);
+});
+
+Deno.test("Barrier.destroy() leaves what had arrived untaken", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("\n");
+  barrier.destroy();
+  assertFalse(await barrier.waitNext());
+  assertFalse(await barrier.sync());
+});
+
+Deno.test("Barrier.destroy() closes the channel once", () => {
+  const { barrier, channel } = setUp();
+  barrier.destroy();
+  barrier.destroy();
+  barrier[Symbol.dispose]();
+  assertEquals(channel.calls, ["open", "close"]);
+});
+
+Deno.test("Barrier.destroy() makes the barrier deaf", async () => {
+  const { barrier, channel } = setUp();
+  barrier.destroy();
+  channel.deliver("+note\nabort\nhello\n");
+  channel.hangUp();
+  assertFalse(await barrier.waitNext());
+  assertFalse(barrier.isAborted);
+  assertStrictEquals(barrier.note, undefined);
+  assertEquals(channel.sent, "");
+});
+
+Deno.test("Barrier is destroyed at the end of a using block", async () => {
+  const [parent, child] = Barrier.pair();
+  {
+    using barrier = child;
+    barrier.place();
+  }
+  assertFalse(child.place());
+  assert(await parent.waitNext());
+  assertFalse(await parent.waitNext());
+});
+
+// The event loop
+
+Deno.test("Barrier refs its channel with the first pending wait and unrefs it with the last", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const controller = new AbortController();
+  const first = barrier.waitNext();
+  assertEquals(channel.calls, ["open", "ref"]);
+  const rest = [
+    barrier.sync(),
+    barrier.waitAbortion({ signal: controller.signal }),
+  ];
+  assertEquals(channel.calls, ["open", "ref"]);
+  channel.deliver("\n");
+  assert(await first);
+  channel.deliver("\n");
+  assert(await rest[0]);
+  assertEquals(channel.calls, ["open", "ref"]);
+  controller.abort("enough");
+  assertEquals(await outcomes(rest[1]!), ["enough"]);
+  assertEquals(channel.calls, ["open", "ref", "unref"]);
+});
+
+for (
+  const { name, end } of [
+    { name: "arrivals", end: ({ channel }) => channel.deliver("\n\nabort\n") },
+    {
+      name: "the peer's abortion",
+      end: ({ channel }) => channel.deliver("abort\n"),
+    },
+    { name: "a hang-up", end: ({ channel }) => channel.hangUp() },
+    { name: "a violation", end: ({ channel }) => channel.deliver("hello\n") },
+    { name: "destroy()", end: ({ barrier }) => barrier.destroy() },
+  ] satisfies {
+    name: string;
+    end: (fixture: ReturnType<typeof setUp>) => void;
+  }[]
+) {
+  Deno.test(`Barrier unrefs its channel once when all waits are ended by ${name}`, () => {
+    const fixture = setUp({ barriers: 1 });
+    for (const wait of WAITS) fixture.barrier[wait]();
+    end(fixture);
+    const calls = ["open", "ref", "unref"];
+    if (name === "destroy()") calls.push("close");
+    assertEquals(fixture.channel.calls, calls);
+  });
+}
+
+Deno.test("Barrier keeps its channel ref'ed for waitAbortion() after abort()", () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  barrier.sync();
+  barrier.waitAbortion();
+  barrier.abort();
+  assertEquals(channel.calls, ["open", "ref"]);
+  channel.deliver("abort\n");
+  assertEquals(channel.calls, ["open", "ref", "unref"]);
+});
+
+Deno.test("Barrier does not ref its channel for waits that need not wait", async () => {
+  const { barrier, channel } = setUp();
+  barrier.place();
+  channel.deliver("\n");
+  assert(await barrier.sync());
+  assert(await barrier.sync());
+  assert(await barrier.syncNext());
+  channel.deliver("\n");
+  assert(await barrier.waitNext());
+  channel.hangUp();
+  assertFalse(await barrier.waitNext());
+  assert(await barrier.waitAbortion());
+  assertEquals(channel.calls, ["open"]);
+});
+
+// Any calls in any order
+
+type Wait = "waitNext" | "syncNext" | "sync" | "waitAbortion";
+type Command =
+  | { call: Wait | "place" | "abort" | "abortion" | "hangUp" | "destroy" }
+  | { call: "arrive"; count: number }
+  | { call: "cancel"; index: number };
+
+/**
+ * The rules as the documentation has them: a sync takes what arrives while it
+ * is pending, and gives it back when it is cancelled.
+ */
+class Model {
+  barriers = 0;
+  pending = 0;
+  /** What pending syncs took, and nobody else. */
+  lent = 0;
+  iAborted = false;
+  theyAborted = false;
+  hungUp = false;
+  destroyed = false;
+  readonly waits: { call: Wait; outcome: unknown }[] = [];
+
+  get outcomes(): unknown[] {
+    return this.waits.map(({ outcome }) => outcome);
+  }
+
+  run(command: Command): void {
+    switch (command.call) {
+      case "place":
+        if (!this.#over()) this.barriers++;
+        return;
+      case "abort":
+        if (this.destroyed) return;
+        this.iAborted = true;
+        return this.#end(false, "waitNext", "syncNext", "sync");
+      case "arrive":
+        if (this.theyAborted || this.hungUp || this.destroyed) return;
+        this.pending += command.count;
+        return this.#serve();
+      case "abortion":
+        if (!this.hungUp && !this.destroyed) this.#theyAbort();
+        return;
+      case "hangUp":
+        if (this.destroyed) return;
+        this.hungUp = true;
+        if (this.outcomes.includes("pending")) this.#theyAbort();
+        return;
+      case "destroy":
+        this.destroyed = true;
+        return this.#end(false, "waitNext", "syncNext", "sync", "waitAbortion");
+      case "cancel": {
+        const wait = this.waits[command.index];
+        if (wait?.outcome !== "pending") return;
+        wait.outcome = "cancelled";
+        if (this.#has("sync")) return;
+        this.barriers += this.lent;
+        this.pending += this.lent;
+        this.lent = 0;
+        return this.#serve();
+      }
+      default:
+        this.waits.push({ call: command.call, outcome: "pending" });
+        this.waits.at(-1)!.outcome = this.#wait(command.call);
+    }
+  }
+
+  #wait(call: Wait): unknown {
+    if (this.destroyed) return false;
+    if (call === "waitAbortion") {
+      if (this.hungUp) this.#theyAbort();
+      return this.theyAborted ? !this.iAborted : "pending";
+    }
+    if (this.#over()) return false;
+    if (call !== "waitNext" && this.barriers <= 0) return true;
+    if (this.pending > 0) {
+      this.#serve();
+      if (call !== "sync" || this.barriers <= 0) return true;
+    }
+    if (this.hungUp) {
+      this.#theyAbort();
+      return false;
+    }
+    return "pending";
+  }
+
+  #serve(): void {
+    const next = this.#has("waitNext", "syncNext");
+    if (this.pending === 0 || !next && !this.#has("sync")) return;
+    this.barriers -= this.pending;
+    this.lent = next ? 0 : this.lent + this.pending;
+    this.pending = 0;
+    this.#end(true, "waitNext", "syncNext");
+    if (this.barriers > 0) return;
+    this.lent = 0;
+    this.#end(true, "sync");
+  }
+
+  #over(): boolean {
+    return this.iAborted || this.theyAborted || this.destroyed;
+  }
+
+  #theyAbort(): void {
+    this.theyAborted = true;
+    this.#end(false, "waitNext", "syncNext", "sync");
+    this.#end(!this.iAborted, "waitAbortion");
+  }
+
+  #has(...calls: Wait[]): boolean {
+    return this.waits.some(({ call, outcome }) =>
+      outcome === "pending" && calls.includes(call)
+    );
+  }
+
+  #end(result: boolean, ...calls: Wait[]): void {
+    for (const wait of this.waits) {
+      if (wait.outcome === "pending" && calls.includes(wait.call)) {
+        wait.outcome = result;
+      }
+    }
+  }
+}
+
+Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async () => {
+  const calls = <T extends string>(...names: T[]) =>
+    fc.constantFrom(...names).map((call) => ({ call }));
+  const command: fc.Arbitrary<Command> = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: calls("waitNext", "syncNext", "sync", "waitAbortion"),
+    },
+    { weight: 4, arbitrary: calls("place") },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        call: fc.constant("arrive"),
+        count: fc.integer({ min: 1, max: 3 }),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        call: fc.constant("cancel"),
+        index: fc.nat({ max: 12 }),
+      }),
+    },
+    { weight: 1, arbitrary: calls("abort", "abortion", "hangUp", "destroy") },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(command, { maxLength: 40, size: "max" }),
+      async (commands) => {
+        const model = new Model();
+        const { barrier, channel } = setUp();
+        const controllers: AbortController[] = [];
+        const waits: { outcome: unknown }[] = [];
+        for (const command of commands) {
+          switch (command.call) {
+            case "arrive":
+              if (!model.hungUp) channel.deliver("\n".repeat(command.count));
+              break;
+            case "abortion":
+              if (!model.hungUp) channel.deliver("abort\n");
+              break;
+            case "hangUp":
+              channel.hangUp();
+              break;
+            case "cancel":
+              controllers[command.index]?.abort("cancelled");
+              break;
+            case "place":
+            case "abort":
+            case "destroy":
+              barrier[command.call]();
+              break;
+            default: {
+              const controller = new AbortController();
+              controllers.push(controller);
+              waits.push(
+                watch(barrier[command.call]({ signal: controller.signal })),
+              );
+            }
+          }
+          model.run(command);
+          await settle();
+          assertEquals(waits.map(({ outcome }) => outcome), model.outcomes);
+          assertEquals(barrier.iAborted, model.iAborted);
+          assertEquals(barrier.theyAborted, model.theyAborted);
+          assertEquals(
+            channel.calls.filter((call) => call.endsWith("ref")).at(-1) ===
+              "ref",
+            model.outcomes.includes("pending"),
+          );
+        }
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+// On the wire
+
+/** All ways to cut bytes in two, and each byte alone. */
+function* cuts(text: string): Generator<Uint8Array[]> {
+  const bytes = encoder.encode(text);
+  for (let i = 0; i <= bytes.length; i++) {
+    yield [bytes.subarray(0, i), bytes.subarray(i)];
+  }
+  yield Array.from(bytes, (byte) => Uint8Array.of(byte));
+}
+
+for (
+  const { name, line, acceptsText = false, count = 0, note, reason } of [
+    { name: "an empty line as a barrier", line: "\n", count: 1 },
+    {
+      name: "a line with a plus sign as a barrier with a note",
+      line: "+two wörds 🙂\n",
+      count: 1,
+      note: "two wörds 🙂",
+    },
+    { name: "a plus sign as an empty note", line: "+\n", count: 1, note: "" },
+    {
+      name: "all after the first plus sign as the note",
+      line: "+ +abort\n",
+      count: 1,
+      note: " +abort",
+    },
+    {
+      name: "a byte order mark as a part of the note",
+      line: "+\ufeffnote\n",
+      count: 1,
+      note: "\ufeffnote",
+    },
+    {
+      name: "'abort' as an abortion",
+      line: "abort\n",
+      reason: "Barrier aborted by the peer",
+    },
+    {
+      name: "'abort' with a space as an abortion without a reason",
+      line: "abort \n",
+      reason: "Barrier aborted by the peer",
+    },
+    {
+      name: "text after 'abort' as the reason of the abortion",
+      line: "abort no löck: /run/x\n",
+      reason: "Barrier aborted by the peer: no löck: /run/x",
+    },
+    {
+      name: "other text as a barrier with a note where the channel accepts it",
+      acceptsText: true,
+      line: "unix:path=/tmp/bus,guid=0\n",
+      count: 1,
+      note: "unix:path=/tmp/bus,guid=0",
+    },
+    {
+      name: "text that only begins like an abortion as a note",
+      acceptsText: true,
+      line: "abortion\n",
+      count: 1,
+      note: "abortion",
+    },
+    {
+      name: "a note as such where the channel accepts text",
+      acceptsText: true,
+      line: "+note\n",
+      count: 1,
+      note: "note",
+    },
+    {
+      name: "an abortion as such where the channel accepts text",
+      acceptsText: true,
+      line: "abort why\n",
+      reason: "Barrier aborted by the peer: why",
+    },
+    {
+      name: "several lines one by one",
+      line: "\n\n+note\n\n",
+      count: 4,
+      note: "note",
+    },
+    {
+      name: "an abortion as the end of all barriers",
+      line: "\n+note\nabort why\n\n+later\nabort again\nhello\n",
+      reason: "Barrier aborted by the peer: why",
+    },
+    { name: "half a line as nothing", line: "\nabor", count: 1 },
+  ] as {
+    name: string;
+    line: string;
+    acceptsText?: boolean;
+    count?: number;
+    note?: string;
+    reason?: string;
+  }[]
+) {
+  Deno.test(`Barrier reads ${name}, cut anywhere`, async () => {
+    for (const chunks of cuts(line)) {
+      const { barrier, channel } = setUp({ acceptsText });
+      for (const chunk of chunks) channel.deliver(chunk);
+      assertEquals(channel.sent, "");
+      assertFalse(barrier.iAborted);
+      assertEquals(barrier.theyAborted, reason !== undefined);
+      if (reason !== undefined) assertEquals(failure(barrier).message, reason);
+      assertEquals(await takeAll(barrier), count);
+      assertEquals(barrier.note, note);
+    }
+  });
+}
+
+for (
+  const { name, line, shown, why } of [
+    {
+      name: "not UTF-8",
+      line: Uint8Array.of(0x6f, 0x6b, 0xff, 0xfe, 0x0a),
+      shown: String.raw`ok\xff\xfe`,
+      why: "it is not UTF-8",
+    },
+    {
+      name: "a note that is not UTF-8",
+      line: Uint8Array.of(0x2b, 0xe2, 0x82, 0x0a),
+      shown: String.raw`+\xe2\x82`,
+      why: "it is not UTF-8",
+    },
+    {
+      name: "a tab",
+      line: "+one\ttwo\n",
+      shown: String.raw`+one\x09two`,
+      why: "it has control characters",
+    },
+    {
+      name: "a carriage return",
+      line: "\r\n",
+      shown: String.raw`\x0d`,
+      why: "it has control characters",
+    },
+    {
+      name: "a control character in an abortion",
+      line: "abort \x1b[31m\n",
+      shown: String.raw`abort \x1b[31m`,
+      why: "it has control characters",
+    },
+    {
+      name: "a control character beyond ASCII",
+      line: "+\x85\n",
+      shown: String.raw`+\xc2\x85`,
+      why: "it has control characters",
+    },
+    {
+      name: "a line of 4,097 bytes",
+      line: `+${"x".repeat(4_096)}\n`,
+      shown: `+${"x".repeat(63)}...`,
+      why: "it is over 4096 bytes",
+    },
+    {
+      name: "text",
+      line: 'say "hello" \\ wörld\n',
+      shown: String.raw`say \"hello\" \\ w\xc3\xb6rld`,
+      why:
+        "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+    },
+    {
+      name: "text of 65 bytes",
+      line: `${"x".repeat(65)}\n`,
+      shown: `${"x".repeat(64)}...`,
+      why:
+        "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+    },
+    {
+      name: "text of 64 bytes",
+      line: `${"x".repeat(64)}\n`,
+      shown: "x".repeat(64),
+      why:
+        "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+    },
+    {
+      name: "text that only begins like an abortion",
+      line: "abortion\n",
+      shown: "abortion",
+      why:
+        "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+    },
+  ]
+) {
+  Deno.test(`Barrier that reads ${name} aborts on both sides and quotes it`, async () => {
+    // On a channel that accepts text, the other violations are the same.
+    const acceptsText = why !==
+      "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr";
+    for (const accepts of new Set([false, acceptsText])) {
+      const { barrier, channel } = setUp({ acceptsText: accepts, barriers: 1 });
+      const waits = WAITS.map((wait) => barrier[wait]());
+      channel.sent = "";
+      channel.deliver(line as string | Uint8Array);
+      channel.deliver("\n+later\nhello\n");
+
+      const message = `Cannot read "${shown}" from the peer: ${why}`;
+      const error = failure(barrier);
+      assertEquals(error.message, message);
+      assertEquals(error.side, "peer");
+      assert(barrier.weAborted);
+      assertEquals(await outcomes(...waits), Array(5).fill(false));
+      assertStrictEquals(barrier.note, undefined);
+
+      assertEquals(channel.sent, `abort ${message}\n`);
+      const peer = setUp();
+      peer.channel.deliver(channel.sent);
+      assert(peer.barrier.theyAborted);
+      assertEquals(
+        failure(peer.barrier).message,
+        `Barrier aborted by the peer: ${message}`,
+      );
+    }
+  });
+}
+
+Deno.test("Barrier that has aborted sends nothing when it reads a violation", () => {
+  const { barrier, channel } = setUp();
+  barrier.abort("first");
+  channel.deliver("hello\n");
+  assertEquals(channel.sent, "abort first\n");
+  assert(barrier.weAborted);
+  assertEquals(failure(barrier).message, "Barrier aborted by this side: first");
+});
+
+Deno.test("Barrier reads a line of 4,096 bytes", async () => {
+  const line = `+${"x".repeat(4_095)}\n`;
+  for (const cut of [0, 1, 4_095, 4_096]) {
+    const { barrier, channel } = setUp();
+    channel.deliver(line.slice(0, cut));
+    channel.deliver(line.slice(cut));
+    channel.deliver(line);
+    assertEquals(await takeAll(barrier), 2);
+    assertEquals(barrier.note, "x".repeat(4_095));
+  }
+});
+
+Deno.test("Barrier aborts at the first byte too many of a line of a megabyte", () => {
+  const piece = new Uint8Array(1_000).fill(0x78);
+  const { barrier, channel } = setUp();
+  for (let length = 0; length < 1_000_000; length += piece.length) {
+    assertEquals(barrier.isAborted, length > 4_096);
+    channel.deliver(piece);
+  }
+  channel.deliver("\n");
+  const message = `Cannot read "${
+    "x".repeat(64)
+  }..." from the peer: it is over 4096 bytes`;
+  assertEquals(failure(barrier).message, message);
+  assertEquals(channel.sent, `abort ${message}\n`);
+});
+
+Deno.test("Barrier does not keep the bytes that it is given", async () => {
+  const { barrier, channel } = setUp();
+  const bytes = encoder.encode("+no");
+  channel.deliver(bytes);
+  bytes.fill(0);
+  channel.deliver("te\n");
+  assert(await barrier.waitNext());
+  assertEquals(barrier.note, "note");
+});
+
+Deno.test("Barrier drops half a line before a hang-up", async () => {
+  for (const half of ["abort", "+note", "hello", "\xff"]) {
+    const { barrier, channel } = setUp();
+    channel.deliver(`\n${half}`);
+    channel.hangUp();
+    assertEquals(
+      failure(barrier).message,
+      "Peer hung up before it reached the barrier",
+    );
+    assertEquals(await outcomes(barrier.waitNext()), [true]);
+    assertFalse(barrier.isAborted);
+    assertStrictEquals(barrier.note, undefined);
+    assertEquals(channel.sent, "");
+  }
+});
+
+Deno.test("Barrier ignores a second hang-up", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("\n");
+  const error = new BarrierAbortedError("first", { side: "peer" });
+  channel.hangUp(error);
+  channel.hangUp(new BarrierAbortedError("second", { side: "peer" }));
+  assertStrictEquals(barrier.signal.reason, error);
+  assertEquals(await outcomes(barrier.waitNext()), [true]);
+});
+
+Deno.test("Barrier counts a flood of 100 million barriers", async () => {
+  const { barrier, channel } = setUp({ barriers: 100_000_000 });
+  const chunk = new Uint8Array(1_000_000).fill(0x0a);
+  for (let i = 0; i < 99; i++) channel.deliver(chunk);
+  channel.deliver(chunk.subarray(1));
+  const sync = barrier.sync();
+  assertEquals(await outcomes(sync), ["pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+  assertEquals(await outcomes(barrier.placeAndSync()), ["pending"]);
+});
+
+/** Cuts bytes at positions that may lie beyond their end. */
+function cutAt(bytes: Uint8Array, positions: number[]): Uint8Array[] {
+  const ends = positions.map((position) => position % (bytes.length + 1));
+  ends.push(bytes.length);
+  let start = 0;
+  return ends.toSorted((a, b) => a - b).map((end) =>
+    bytes.subarray(start, start = end)
+  );
+}
+
+Deno.test("Barrier receives any barriers and notes as they were sent, cut anywhere", async () => {
+  const note = fc.string({ unit: "binary", size: "medium" })
+    .map((text) => text.replace(/\p{Cc}/gu, ""));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.option(note, { nil: undefined })),
+      fc.array(fc.nat()),
+      async (notes, positions) => {
+        const sender = setUp();
+        for (const note of notes) assert(sender.barrier.place(note));
+        const { barrier, channel } = setUp();
+        let lines = 0;
+        for (
+          const chunk of cutAt(encoder.encode(sender.channel.sent), positions)
+        ) {
+          channel.deliver(chunk);
+          const arrived = chunk.filter((byte) => byte === 0x0a).length;
+          if (arrived === 0) continue;
+          lines += arrived;
+          assert(await barrier.waitNext());
+          assertEquals(
+            barrier.note,
+            notes.slice(0, lines).findLast((note) => note !== undefined),
+          );
+        }
+        assertEquals(await takeAll(barrier), notes.length);
+      },
+    ),
+  );
+});
+
+Deno.test("Barrier is unharmed by any bytes, or aborts on both sides", () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.constantFrom(
+      "\n",
+      "+",
+      "abort",
+      " ",
+      "hello",
+      "\ufeff",
+      "é".repeat(2_047),
+    ).map((text) => encoder.encode(text)),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(piece, { size: "medium" }),
+      fc.array(fc.nat()),
+      fc.boolean(),
+      (pieces, positions, acceptsText) => {
+        const bytes = Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+        const whole = setUp({ acceptsText });
+        whole.channel.deliver(bytes);
+        const { barrier, channel } = setUp({ acceptsText });
+        for (const chunk of cutAt(bytes, positions)) channel.deliver(chunk);
+
+        assertEquals(channel.sent, whole.channel.sent);
+        assertEquals(flags(barrier), flags(whole.barrier));
+        if (!barrier.isAborted) {
+          assertEquals(channel.sent, "");
+          assertFalse(barrier.signal.aborted);
+          return;
+        }
+        const { message } = failure(barrier);
+        assertEquals(message, failure(whole.barrier).message);
+        assert(barrier.theyAborted);
+        if (!barrier.iAborted) {
+          assert(message.startsWith("Barrier aborted by the peer"));
+          assertEquals(channel.sent, "");
+          return;
+        }
+        const peer = setUp();
+        peer.channel.deliver(channel.sent);
+        assert(peer.barrier.theyAborted);
+        assertFalse(peer.barrier.iAborted);
+        assertEquals(
+          failure(peer.barrier).message,
+          `Barrier aborted by the peer: ${message}`,
+        );
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});

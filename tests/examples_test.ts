@@ -1,0 +1,127 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { assertEquals, assertExists, assertStringIncludes } from "@std/assert";
+
+/** Runs an example by the command that its header tells. */
+async function run(
+  name: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const root = new URL("../", import.meta.url);
+  const source = await Deno.readTextFile(new URL(`examples/${name}`, root));
+  const command = /^\/\/ {5}deno (run .+)$/m.exec(source)?.[1];
+  assertExists(command);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: command.split(" "),
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    signal: AbortSignal.timeout(60_000), // one that hangs has failed
+  }).output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout)
+      .replaceAll(/process \d+/g, "process PID")
+      .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+Deno.test("examples/handshake.ts shows who failed and who learned of it", async () => {
+  const { code, stdout, stderr } = await run("handshake.ts");
+  assertEquals(stderr, "");
+  assertEquals(
+    stdout,
+    `\
+Time runs down the page. All that is above a line has happened
+before anything below it, whichever process did it.
+
+All is well
+
+  PARENT                              CHILD
+  --------------------------------------------------------------------------
+  sets itself up                      sets itself up
+  is ready, waits for the child       is ready, waits for the parent
+  --------------------------------------------------------------------------
+  goes on                             goes on
+
+The child fails
+
+  PARENT                              CHILD
+  --------------------------------------------------------------------------
+  sets itself up                      sets itself up
+  is ready, waits for the child       fails, exits
+  --------------------------------------------------------------------------
+  bails out:
+  Child process PID exited with code 1 before it reached the barrier
+
+The parent fails
+
+  PARENT                              CHILD
+  --------------------------------------------------------------------------
+  sets itself up                      sets itself up
+  fails, aborts, waits for the child  is ready, waits for the parent
+  --------------------------------------------------------------------------
+                                      bails out:
+                                      Barrier aborted by the peer: disk full
+  --------------------------------------------------------------------------
+  bails out: the child is gone
+`,
+  );
+  assertEquals(code, 0);
+});
+
+Deno.test("examples/server.ts uses its server when it is ready, and stops it", async () => {
+  const { code, stdout, stderr } = await run("server.ts");
+  assertEquals(stderr, "");
+  assertEquals(
+    stdout,
+    `\
+The server is ready at http://127.0.0.1:PORT/
+It says: Hello
+It has stopped with exit code 0
+`,
+  );
+  assertEquals(code, 0);
+});
+
+Deno.test("examples/device.ts lets one reader go with each write", async () => {
+  const { code, stdout, stderr } = await run("device.ts");
+  assertEquals(stderr, "");
+  assertEquals(
+    stdout,
+    `\
+reader 1 goes to sleep
+reader 2 goes to sleep
+reader 3 goes to sleep
+writer wakes one reader
+reader 1 is awake
+writer wakes one reader
+reader 2 is awake
+writer wakes one reader
+reader 3 is awake
+writer wakes one reader
+reader 4 goes to sleep
+reader 4 is awake
+`,
+  );
+  assertEquals(code, 0);
+});
+
+Deno.test("examples/fleet.ts goes on without the worker that crashed", async () => {
+  const { code, stdout, stderr } = await run("fleet.ts");
+  assertStringIncludes(stderr, "Error: Out of luck");
+  assertEquals(
+    stdout,
+    `\
+load: done by ann, bob, cleo, dan
+compute: lost cleo: Child process PID exited with code 1 before it reached the barrier
+compute: done by ann, bob, dan
+save: done by ann, bob, dan
+ann exited with code 0
+bob exited with code 0
+dan exited with code 0
+`,
+  );
+  assertEquals(code, 0);
+});

@@ -1,0 +1,67 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { assertGreaterOrEqual } from "@std/assert";
+import { type Call as ChildCall, DrivenChild, settle } from "./driver.ts";
+import {
+  BarrierSide,
+  type Call,
+  parseTraces,
+  replay,
+  type Report,
+  type Side,
+} from "./traces.ts";
+
+const CALLS: Record<Call, ChildCall> = {
+  p: "place",
+  a: "abort",
+  n: "waitNext",
+  A: "waitAbortion",
+  s: "syncNext",
+  S: "sync",
+  x: "exit",
+};
+
+/** A side that is a barrier of a child process. */
+class ChildSide implements Side {
+  readonly #child: DrivenChild;
+  #result: Report["result"] = "f";
+
+  constructor(child: DrivenChild) {
+    this.#child = child;
+  }
+
+  async call(call: Call): Promise<void> {
+    if (call === "x") return await this.#child.exit();
+    const { result } = await this.#child.start(CALLS[call]);
+    this.#result = "b";
+    const done = result.then((result) => this.#result = result ? "t" : "f");
+    // It is known by now, unless the call blocks.
+    await Promise.race([done, settle()]);
+  }
+
+  async report(): Promise<Report> {
+    // Answers come in order: behind this one, an ended wait is known as well.
+    const [i, they] = await this.#child.call("flags") as [boolean, boolean];
+    await settle();
+    const flags = i ? they ? "W" : "I" : they ? "T" : "-";
+    return { result: this.#result, flags };
+  }
+}
+
+Deno.test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s barrier.c over "fd"', async () => {
+  const traces = parseTraces(
+    await Deno.readTextFile(
+      new URL("./testdata/barrier-traces.txt", import.meta.url),
+    ),
+  ).filter(({ line }) => line % 15 === 0);
+  assertGreaterOrEqual(traces.length, 200);
+  for (const trace of traces) {
+    await using child = await DrivenChild.spawn("fd");
+    await replay(
+      trace,
+      new BarrierSide(child.barrier),
+      new ChildSide(child),
+      settle,
+    );
+  }
+});
