@@ -193,6 +193,44 @@ export interface BarrierOptions {
   barriers?: number;
 }
 
+/**
+ * A pair of byte streams that carries a barrier: a `Deno.Conn`, what
+ * `WebSocketStream.opened` gives, a child's own pipes.
+ */
+export interface BarrierStreams {
+  /** What the peer sends: bytes, or text. */
+  readonly readable: ReadableStream<Uint8Array | ArrayBuffer | string>;
+  /** What goes to the peer. */
+  readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
+  /** Sends the end of the stream, and leaves the other direction open. */
+  closeWrite?(): Promise<void>;
+  /** Closes both directions. */
+  close?(): void;
+  /** Lets the streams keep the event loop alive. */
+  ref?(): void;
+  /** Lets the streams not keep the event loop alive. */
+  unref?(): void;
+}
+
+/**
+ * What messages can be sent through: a `MessagePort`, a `Worker`, or a worker's
+ * own global scope.
+ */
+export interface BarrierPort {
+  /** Sends a message to the other end. */
+  postMessage(message: unknown): void;
+  /** Starts to listen. */
+  addEventListener(
+    type: string,
+    listener: (event: MessageEvent) => void,
+  ): void;
+  /** Stops to listen. */
+  removeEventListener(
+    type: string,
+    listener: (event: MessageEvent) => void,
+  ): void;
+}
+
 /** Ends a pending wait with its result. */
 type Waiter = (result: boolean) => void;
 
@@ -299,6 +337,69 @@ export class Barrier implements Disposable {
       new Barrier(near, { role: "parent" }),
       new Barrier(far, { role: "child" }),
     ];
+  }
+
+  /**
+   * Puts one side of a barrier on streams or on messages. The other side does
+   * the same with the other end.
+   *
+   * - Streams belong to the barrier from now on. If they have an `unref` method
+   *   it is used, otherwise they keep the event loop alive until the peer hangs
+   *   up or {@linkcode Barrier.destroy} is called. What was placed just before
+   *   `Deno.exit` may be lost.
+   * - A port or a worker keeps the event loop alive as long as the barrier
+   *   listens to it, which is until the peer hangs up or the barrier is
+   *   destroyed. That a worker was terminated, or closed itself, shows nowhere:
+   *   whoever does that to it calls {@linkcode Barrier.destroy} on its own side.
+   *   An error that ends a worker is a hang-up.
+   *
+   * @param transport The streams, or the port.
+   * @param role Which side this is.
+   * @returns The barrier.
+   * @throws {TypeError} If `transport` is neither streams nor a port, or its
+   * streams are locked.
+   *
+   * @example Over a connection
+   * ```ts
+   * import { Barrier } from "@ipc/barrier/barrier";
+   * import { assert } from "@std/assert";
+   *
+   * const there = new TransformStream<Uint8Array<ArrayBuffer>>();
+   * const back = new TransformStream<Uint8Array<ArrayBuffer>>();
+   * using parent = Barrier.over({
+   *   readable: back.readable,
+   *   writable: there.writable,
+   * });
+   * using child = Barrier.over({
+   *   readable: there.readable,
+   *   writable: back.writable,
+   * }, "child");
+   *
+   * child.place();
+   * assert(await parent.waitNext());
+   * ```
+   *
+   * @example Over a message channel
+   * ```ts
+   * import { Barrier } from "@ipc/barrier/barrier";
+   * import { assert } from "@std/assert";
+   *
+   * const { port1, port2 } = new MessageChannel();
+   * using parent = Barrier.over(port1, "parent");
+   * using child = Barrier.over(port2, "child");
+   *
+   * child.place();
+   * assert(await parent.waitNext());
+   * ```
+   */
+  static over(
+    transport: BarrierStreams | BarrierPort,
+    role: BarrierRole = "parent",
+  ): Barrier {
+    const channel = "postMessage" in transport
+      ? new PortChannel(transport)
+      : new StreamChannel(transport);
+    return new Barrier(channel, { role });
   }
 
   /**
@@ -950,6 +1051,169 @@ class PairedChannel implements BarrierChannel {
   ref(): void {}
 
   unref(): void {}
+}
+
+/** A channel over a pair of streams. */
+class StreamChannel implements BarrierChannel {
+  readonly #streams: BarrierStreams;
+  readonly #reader: ReadableStreamDefaultReader<
+    Uint8Array | ArrayBuffer | string
+  >;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #receiver: BarrierReceiver | undefined;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(streams: BarrierStreams) {
+    const { readable, writable } = streams;
+    if (
+      !(readable instanceof ReadableStream) ||
+      !(writable instanceof WritableStream)
+    ) {
+      throw new TypeError(
+        "Cannot put a barrier on this: expected a port, or a readable and a writable stream",
+      );
+    }
+    if (readable.locked || writable.locked) {
+      throw new TypeError(
+        "Cannot put a barrier on streams that are locked: they have a reader or a writer already",
+      );
+    }
+    this.#streams = streams;
+    this.#reader = readable.getReader();
+    this.#writer = writable.getWriter();
+    this.#writer.closed.catch(() => {}); // the reader finds out as well
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+    this.unref();
+    this.#read();
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#written = this.#writer.write(new Uint8Array(bytes));
+    this.#written.catch(() => {});
+  }
+
+  close(): void {
+    this.#receiver = undefined;
+    this.#end();
+  }
+
+  ref(): void {
+    this.#streams.ref?.();
+  }
+
+  unref(): void {
+    this.#streams.unref?.();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await this.#reader.read();
+        if (done) break;
+        this.#receiver?.receive(toBytes(value));
+      }
+    } catch {
+      // A stream that breaks has ended.
+    }
+    this.#receiver?.hangUp();
+    this.#receiver = undefined;
+    await this.#end();
+    await this.#attempt(() => this.#streams.close?.());
+  }
+
+  /**
+   * Sends the end, behind what was sent. A connection is then read to the end of
+   * the peer's stream: closed earlier, it might take back what is on its way.
+   */
+  async #end(): Promise<void> {
+    await this.#attempt(() => this.#written);
+    if (this.#streams.closeWrite) {
+      await this.#attempt(() => this.#streams.closeWrite?.());
+    } else {
+      await this.#attempt(() => this.#writer.close());
+      await this.#attempt(() => this.#reader.cancel());
+    }
+  }
+
+  /** Tries what fails when the peer, or the user, has closed the streams. */
+  async #attempt(step: () => Promise<void> | void): Promise<void> {
+    try {
+      await step();
+    } catch {
+      // There is nothing left to close.
+    }
+  }
+}
+
+/** A channel over messages. A message that is `null` is the end. */
+class PortChannel implements BarrierChannel {
+  readonly #port: BarrierPort;
+  #receiver: BarrierReceiver | undefined;
+
+  constructor(port: BarrierPort) {
+    this.#port = port;
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+    this.#port.addEventListener("message", this.#onMessage);
+    if (this.#port instanceof MessagePort) this.#port.start();
+    if (this.#port instanceof Worker) {
+      this.#port.addEventListener("error", this.#onError);
+    }
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#port.postMessage(bytes);
+  }
+
+  close(): void {
+    this.#port.postMessage(null);
+    this.#stop();
+  }
+
+  ref(): void {}
+
+  unref(): void {}
+
+  readonly #onMessage = ({ data }: MessageEvent): void => {
+    if (data === null) this.#hangUp();
+    else this.#receiver?.receive(toBytes(data));
+  };
+
+  readonly #onError = ({ message }: ErrorEvent): void => {
+    this.#hangUp(
+      new BarrierAbortedError(
+        `Worker failed before it reached the barrier: ${message}`,
+        { side: "peer" },
+      ),
+    );
+  };
+
+  #hangUp(error?: BarrierAbortedError): void {
+    this.#receiver?.hangUp(error);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#receiver = undefined;
+    this.#port.removeEventListener("message", this.#onMessage);
+    if (this.#port instanceof MessagePort) this.#port.close();
+    if (this.#port instanceof Worker) {
+      this.#port.removeEventListener("error", this.#onError);
+    }
+  }
+}
+
+/** Makes bytes of what a stream or a port brings; of a stranger's, any. */
+function toBytes(data: unknown): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (typeof data === "string") return encoder.encode(data);
+  return encoder.encode(`${Object.prototype.toString.call(data)}\n`);
 }
 
 function encodeLine(
