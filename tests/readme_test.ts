@@ -1,0 +1,42 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** The first example of the README, run as a reader would. */
+
+import { assertEquals } from "@std/assert";
+
+const readme = await Deno.readTextFile(
+  new URL("../README.md", import.meta.url),
+);
+
+/** The text of the first code block that begins with a line. */
+function block(firstLine: string): string {
+  const blocks = readme.matchAll(/^```\w+[^\n]*\n(.*?)^```$/gms);
+  for (const [, text] of blocks) {
+    if (text!.startsWith(`${firstLine}\n`)) return text!;
+  }
+  throw new Error(`Cannot find a block that begins with "${firstLine}"`);
+}
+
+Deno.test("README.md begins with an example that works as it says", async () => {
+  const command = "$ deno run --allow-run --allow-env parent.ts";
+  const expected = block(command).slice(command.length + 1);
+  const directory = await Deno.makeTempDir();
+  try {
+    const write = (name: string, text: string) =>
+      Deno.writeTextFile(`${directory}/${name}`, text);
+    await write("parent.ts", block("// parent.ts"));
+    await write("child.ts", block("// child.ts"));
+    const imports = { "@ipc/barrier": import.meta.resolve("../mod.ts") };
+    await write("deno.json", JSON.stringify({ imports }));
+
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: command.split(" ").slice(2),
+      cwd: directory,
+    }).output();
+    assertEquals(new TextDecoder().decode(stderr), "");
+    assertEquals(new TextDecoder().decode(stdout), expected);
+    assertEquals(code, 0);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
