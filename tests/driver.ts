@@ -21,6 +21,19 @@ import {
 /** The channels that a test runs on. */
 export const CHANNELS: readonly BarrierChannelKind[] = ["fd", "stdio"];
 
+/** A kind of child to drive: its channel, and the Deno that runs it. */
+export interface Peer {
+  channel: BarrierChannelKind;
+  deno?: string;
+}
+
+/** The children to drive. `deno task versions` adds one that an older Deno runs. */
+export const PEERS: readonly Peer[] = [
+  ...CHANNELS.map((channel) => ({ channel })),
+  ...[Deno.env.get("BARRIER_TEST_DENO")].filter((deno) => deno !== undefined)
+    .map((deno) => ({ channel: "stdio" as const, deno })),
+];
+
 /** What a driven child can be told to do. */
 export type Call =
   | "place"
@@ -86,16 +99,20 @@ export class DrivenChild implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  static async spawn(channel: BarrierChannelKind): Promise<DrivenChild> {
+  static async spawn({ channel, deno }: Peer): Promise<DrivenChild> {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const barrier = spawnWithBarrier(
-      new URL("./testdata/driven.ts", import.meta.url),
-      {
+    const module = new URL("./testdata/driven.ts", import.meta.url);
+    const args = [String(listener.addr.port)];
+    const barrier = deno === undefined
+      ? spawnWithBarrier(module, {
         channel,
-        args: [String(listener.addr.port)],
+        args,
         permissions: { net: ["127.0.0.1"], env: true },
-      },
-    );
+      })
+      : spawnWithBarrier(
+        [deno, "run", "--allow-net", "--allow-env", module.href, ...args],
+        { channel },
+      );
     return new DrivenChild(barrier, await listener.accept());
   }
 

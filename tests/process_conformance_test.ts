@@ -56,7 +56,7 @@ Deno.test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s
   ).filter(({ line }) => line % 15 === 0);
   assertGreaterOrEqual(traces.length, 200);
   for (const trace of traces) {
-    await using child = await DrivenChild.spawn("fd");
+    await using child = await DrivenChild.spawn({ channel: "fd" });
     await replay(
       trace,
       new BarrierSide(child.barrier),

@@ -9,15 +9,16 @@
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { BarrierProcess } from "../mod.ts";
-import { CHANNELS, DrivenChild } from "./driver.ts";
+import { DrivenChild, PEERS } from "./driver.ts";
 
 function scenario(
   name: string,
   run: (child: DrivenChild, parent: BarrierProcess) => Promise<void>,
 ): void {
-  for (const channel of CHANNELS) {
-    Deno.test(`systemd's barrier_${name} over "${channel}"`, async () => {
-      await using child = await DrivenChild.spawn(channel);
+  for (const peer of PEERS) {
+    const where = `"${peer.channel}"${peer.deno ? ` under ${peer.deno}` : ""}`;
+    Deno.test(`systemd's barrier_${name} over ${where}`, async () => {
+      await using child = await DrivenChild.spawn(peer);
       await run(child, child.barrier);
     });
   }

@@ -1,0 +1,75 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/**
+ * Runs the tests with the real binaries of several releases of Deno, which npm
+ * brings, and prints the README's table of versions: `deno task versions`.
+ *
+ * Named releases replace the list: `deno task versions 2.8.0`.
+ *
+ * @module
+ */
+
+/** Releases that run both sides: the oldest that works, and minors' last. */
+const BOTH = ["2.8.0", "2.8.3", "2.9.6"];
+/** Releases that run a child over "stdio" under this Deno: long-term support. */
+const CHILD = ["2.2.15", "2.5.7"];
+
+/** Installs a release, and returns the path of its binary. */
+async function install(version: string, directory: string): Promise<string> {
+  const prefix = `${directory}/${version}`;
+  const npm = await new Deno.Command("npm", {
+    args: ["install", "--silent", "--prefix", prefix, `deno@${version}`],
+  }).spawn().status;
+  if (!npm.success) throw new Error(`Cannot install Deno ${version}`);
+  const scope = `${prefix}/node_modules/@deno`;
+  for await (const { name } of Deno.readDir(scope)) {
+    return `${scope}/${name}/deno`;
+  }
+  throw new Error(`Cannot find the binary of Deno ${version}`);
+}
+
+/** Runs tests, and returns their last line: how many passed and failed. */
+async function test(
+  deno: string,
+  files: string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { stdout, success } = await new Deno.Command(deno, {
+    args: [
+      ...["run", "--allow-all", "tests/with_std.ts"],
+      ...["test", "--allow-all", ...files],
+    ],
+    cwd: new URL("..", import.meta.url),
+    env: { NO_COLOR: "1", ...env },
+    stderr: "null",
+  }).output();
+  const output = new TextDecoder().decode(stdout);
+  const counts = output.match(/\d+ passed.*?\d+ failed/)?.[0] ?? "did not run";
+  if (!success) {
+    failed = true;
+    console.error(output);
+  }
+  return `${success ? "yes" : "no"} (${counts})`;
+}
+
+let failed = false;
+const both = Deno.args.length > 0 ? Deno.args : BOTH;
+const child = Deno.args.length > 0 ? [] : CHILD;
+const directory = await Deno.makeTempDir();
+try {
+  console.log("| Deno | what runs it | works |");
+  console.log("| --- | --- | --- |");
+  for (const version of both) {
+    const deno = await install(version, directory);
+    console.log(`| ${version} | both sides | ${await test(deno, ["tests"])} |`);
+  }
+  for (const version of child) {
+    const result = await test(Deno.execPath(), ["tests/systemd_test.ts"], {
+      BARRIER_TEST_DENO: await install(version, directory),
+    });
+    console.log(`| ${version} | a child over "stdio" | ${result} |`);
+  }
+} finally {
+  await Deno.remove(directory, { recursive: true });
+}
+Deno.exit(failed ? 1 : 0);
