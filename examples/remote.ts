@@ -1,0 +1,60 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+// A database on another machine is frozen while its disk is copied from here.
+// The child that freezes it runs there, and ssh carries the barrier, over the
+// child's stdin and stdout. When this process ends or the connection breaks, the
+// child learns of it, and thaws the database. A network that merely falls silent
+// is found broken by ssh's ServerAliveInterval and sshd's ClientAliveInterval.
+//
+// The host needs Deno and a copy of this repository. The arguments are the host,
+// the path of this file there, and options for ssh:
+//
+//     deno run --allow-run=ssh --allow-env examples/remote.ts HOST PATH
+//
+// Whatever else hands stdin and stdout on does in the place of ssh:
+//
+//     ["docker", "exec", "-i", container, "deno", "run", path, "child"]
+//     ["kubectl", "exec", "-i", pod, "--", "deno", "run", path, "child"]
+
+import { inheritBarrier, spawnWithBarrier } from "@ipc/barrier";
+
+async function parent(
+  host: string,
+  path: string,
+  options: string[],
+): Promise<void> {
+  await using child = spawnWithBarrier(
+    ["ssh", "-T", ...options, host, "deno", "run", path, "child"],
+    { channel: "stdio" },
+  );
+  if (!await child.waitNext()) throw child.signal.reason;
+  console.log(`Frozen: ${child.note}`);
+  console.log("Copying the disk");
+  child.place();
+  if (!await child.waitNext()) throw child.signal.reason;
+  console.log(`Thawed: ${child.note}`);
+  const { code } = await child.status;
+  console.log(`The child has left with exit code ${code}`);
+}
+
+async function child(): Promise<void> {
+  // No variable crosses ssh, so the channel is named here.
+  using parent = await inheritBarrier({ channel: "stdio" });
+
+  console.log("child: freezing"); // to stderr, as stdout is the channel
+  parent.place("42 writes are waiting");
+
+  const copied = await parent.waitNext();
+  console.log(`child: thawing, ${copied ? "all is well" : "nobody is there"}`);
+  parent.place("42 writes were made");
+}
+
+const [host, path, ...options] = Deno.args;
+if (host === "child") {
+  await child();
+} else if (host && path) {
+  await parent(host, path, options);
+} else {
+  console.error("Usage: remote.ts HOST PATH [OPTION OF SSH]...");
+  Deno.exit(2);
+}
