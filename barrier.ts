@@ -267,6 +267,7 @@ export class Barrier implements Disposable {
   #barriers: number;
   /** What has arrived from the peer, and no wait has taken yet. */
   #pending = 0;
+  /** The newest note that has arrived, and the newest that was taken. */
   #pendingNote: string | undefined;
   #note: string | undefined;
 
@@ -741,6 +742,7 @@ export class Barrier implements Disposable {
   sync(options?: BarrierWaitOptions): Promise<boolean> {
     if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.isAborted || this.#destroyed) return Promise.resolve(false);
+    if (this.#nexts.size > 0 && this.#canTake()) this.#take(); // they came first
     if (this.#barriers <= 0) return Promise.resolve(true);
     if (this.#barriers <= this.#pending) {
       this.#take();
@@ -862,12 +864,15 @@ export class Barrier implements Disposable {
     return this.#pending > 0 && this.#syncs.size === 0;
   }
 
-  /** Takes all that has arrived, as one read of an eventfd does. */
+  /**
+   * Takes all that has arrived, as one read of an eventfd does. Whoever waits
+   * for the next barrier has it.
+   */
   #take(): void {
     this.#barriers -= this.#pending;
     this.#pending = 0;
-    this.#note = this.#pendingNote ?? this.#note;
-    this.#pendingNote = undefined;
+    this.#note = this.#pendingNote;
+    this.#end(this.#nexts, true);
   }
 
   /** Takes what has arrived, if a pending wait wants it, and serves the waits. */
@@ -875,7 +880,6 @@ export class Barrier implements Disposable {
     const syncs = this.#syncs.size > 0 && this.#barriers <= this.#pending;
     if (!syncs && this.#nexts.size === 0) return;
     this.#take();
-    this.#end(this.#nexts, true);
     if (syncs) this.#end(this.#syncs, true);
   }
 
@@ -897,8 +901,11 @@ export class Barrier implements Disposable {
       const cancel = () => {
         queue.delete(waiter);
         if (this.#waiting() === 0) this.#channel.unref();
-        // What was spoken for by the last sync is there for the others.
-        if (this.#canTake()) this.#serve();
+        // What the last sync had spoken for is there for the others, but not for
+        // those that the same signal cancels after this one.
+        queueMicrotask(() => {
+          if (this.#canTake()) this.#serve();
+        });
         reject(signal.reason);
       };
       queue.add(waiter);
@@ -917,11 +924,8 @@ export class Barrier implements Disposable {
     if (this.#waiting() === 0) this.#channel.unref();
   }
 
-  /** The peer's abortion takes effect: it replaces what the peer had placed. */
   #theyAbort(): void {
     this.#theyAborted = true;
-    this.#pending = 0;
-    this.#pendingNote = undefined;
     this.#end(this.#nexts, false);
     this.#end(this.#syncs, false);
     this.#end(this.#abortions, !this.#iAborted);
@@ -934,7 +938,7 @@ export class Barrier implements Disposable {
   }
 
   #hangUp(error?: BarrierAbortedError): void {
-    if (this.#hungUp || this.#destroyed) return;
+    if (this.#destroyed) return;
     this.#hungUp = true;
     if (this.#waiting() > 0) this.#theyAbort();
     this.#fail(

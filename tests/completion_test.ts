@@ -333,7 +333,7 @@ for (
       ],
       stderr: "inherit",
     }).output();
-    assertEquals(new TextDecoder().decode(stdout), "completing\n");
+    assertEquals(new TextDecoder().decode(stdout), "unloading\ncompleting\n");
     assertEquals(code, expected);
   });
 }

@@ -17,8 +17,11 @@ export type Call = "p" | "a" | "n" | "A" | "s" | "S" | "x";
 export interface Report {
   /** The result of the last call; "b" while that is a wait that blocks. */
   result: "t" | "f" | "b";
-  /** None, `iAborted`, `theyAborted`, or both. */
-  flags: "-" | "I" | "T" | "W";
+  /**
+   * "-" for none, "I" for `iAborted`, "T" for `theyAborted`, "W" for both, and
+   * anything else if the flags contradict each other.
+   */
+  flags: string;
 }
 
 /** One side of a barrier, in this process or in another. */
@@ -169,12 +172,9 @@ export class BarrierSide implements Side {
   report(): Report {
     const { iAborted, theyAborted, weAborted, isAborted } = this.#barrier;
     const flags = iAborted ? theyAborted ? "W" : "I" : theyAborted ? "T" : "-";
-    if (weAborted !== (flags === "W") || isAborted !== (flags !== "-")) {
-      throw new Error(
-        `Flags "${flags}" contradict weAborted ${weAborted}, isAborted ${isAborted}`,
-      );
-    }
-    return { result: this.#result, flags };
+    const agree = weAborted === (flags === "W") &&
+      isAborted === (flags !== "-");
+    return { result: this.#result, flags: agree ? flags : `${flags}!` };
   }
 
   #end(result: boolean): void {

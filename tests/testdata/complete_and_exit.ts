@@ -11,6 +11,7 @@ class LoggedCompletion extends Completion {
 
 const [code] = Deno.args;
 const completion = new LoggedCompletion();
+addEventListener("unload", () => console.log("unloading"));
 completion.wait().then(() => console.log("the waiter ran"));
 queueMicrotask(() => console.log("a microtask ran"));
 try {
