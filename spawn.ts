@@ -804,7 +804,8 @@ class Output {
     let most = KERNEL_BUFFER_MAX;
     for (let done = false; !done && most > 0;) {
       const read = await drained(this.socket, most);
-      done = read === 0 && !this.socket.isPaused();
+      const paused = this.socket.readable && this.socket.isPaused();
+      done = read === 0 && !paused;
       most -= read;
       await new Promise<void>((resolve) => {
         this.#queue.push(resolve);
