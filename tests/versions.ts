@@ -4,13 +4,13 @@
  * Runs the tests with the real binaries of several releases of Deno, which npm
  * brings, and prints the README's table of versions: `deno task versions`.
  *
- * Named releases replace the list: `deno task versions 2.8.0`.
+ * Named releases replace the list: `deno task versions 2.8.1`.
  *
  * @module
  */
 
 /** Releases that run both sides: the oldest that works, and minors' last. */
-const BOTH = ["2.8.0", "2.8.3", "2.9.6"];
+const BOTH = ["2.8.2", "2.8.3", "2.9.6"];
 /** Releases that run a child over "stdio" under this Deno: long-term support. */
 const CHILD = ["2.2.15", "2.5.7"];
 
