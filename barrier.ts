@@ -202,6 +202,12 @@ export interface BarrierStreams {
   readonly readable: ReadableStream<Uint8Array | ArrayBuffer | string>;
   /** What goes to the peer. */
   readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * Writes some of the bytes, and tells how many. A `Deno.Conn` is written to
+   * with this, as its `writable` closes both directions when a write fails, and
+   * what had arrived before is lost.
+   */
+  write?(bytes: Uint8Array): Promise<number>;
   /** Sends the end of the stream, and leaves the other direction open. */
   closeWrite?(): Promise<void>;
   /** Closes both directions. */
@@ -348,11 +354,13 @@ export class Barrier implements Disposable {
    *   it is used, otherwise they keep the event loop alive until the peer hangs
    *   up or {@linkcode Barrier.destroy} is called. What was placed just before
    *   `Deno.exit` may be lost.
-   * - A port or a worker keeps the event loop alive as long as the barrier
-   *   listens to it, which is until the peer hangs up or the barrier is
-   *   destroyed. That a worker was terminated, or closed itself, shows nowhere:
-   *   whoever does that to it calls {@linkcode Barrier.destroy} on its own side.
-   *   An error that ends a worker is a hang-up.
+   * - A port keeps the event loop alive until the peer hangs up or the barrier
+   *   is destroyed; a worker until it is terminated or closes itself. That it
+   *   did shows nowhere: whoever does that to it calls
+   *   {@linkcode Barrier.destroy} on its own side. An error that ends a worker
+   *   is a hang-up, and does not end this program.
+   * - Put a barrier on a worker, and on its global scope, before anything is
+   *   awaited: what arrives where nobody listens is lost.
    *
    * @param transport The streams, or the port.
    * @param role Which side this is.
@@ -397,7 +405,7 @@ export class Barrier implements Disposable {
     transport: BarrierStreams | BarrierPort,
     role: BarrierRole = "parent",
   ): Barrier {
-    const channel = "postMessage" in transport
+    const channel = isPort(transport)
       ? new PortChannel(transport)
       : new StreamChannel(transport);
     return new Barrier(channel, { role });
@@ -1057,6 +1065,11 @@ class PairedChannel implements BarrierChannel {
   unref(): void {}
 }
 
+function isPort(transport: unknown): transport is BarrierPort {
+  return typeof transport === "object" && transport !== null &&
+    "postMessage" in transport && "addEventListener" in transport;
+}
+
 /** A channel over a pair of streams. */
 class StreamChannel implements BarrierChannel {
   readonly #streams: BarrierStreams;
@@ -1068,7 +1081,7 @@ class StreamChannel implements BarrierChannel {
   #written: Promise<void> = Promise.resolve();
 
   constructor(streams: BarrierStreams) {
-    const { readable, writable } = streams;
+    const { readable, writable } = Object(streams) as Partial<BarrierStreams>;
     if (
       !(readable instanceof ReadableStream) ||
       !(writable instanceof WritableStream)
@@ -1084,8 +1097,7 @@ class StreamChannel implements BarrierChannel {
     }
     this.#streams = streams;
     this.#reader = readable.getReader();
-    this.#writer = writable.getWriter();
-    this.#writer.closed.catch(() => {}); // the reader finds out as well
+    this.#writer = (streams.write ? unbuffered(streams) : writable).getWriter();
   }
 
   open(receiver: BarrierReceiver): void {
@@ -1152,10 +1164,23 @@ class StreamChannel implements BarrierChannel {
   }
 }
 
+function unbuffered(
+  streams: BarrierStreams,
+): WritableStream<Uint8Array<ArrayBuffer>> {
+  return new WritableStream({
+    async write(bytes) {
+      for (let n = 0; n < bytes.length;) {
+        n += await streams.write!(bytes.subarray(n));
+      }
+    },
+  });
+}
+
 /** A channel over messages. A message that is `null` is the end. */
 class PortChannel implements BarrierChannel {
   readonly #port: BarrierPort;
   #receiver: BarrierReceiver | undefined;
+  #messages = 0;
 
   constructor(port: BarrierPort) {
     this.#port = port;
@@ -1175,7 +1200,7 @@ class PortChannel implements BarrierChannel {
   }
 
   close(): void {
-    this.#port.postMessage(null);
+    if (this.#receiver) this.#port.postMessage(null);
     this.#stop();
   }
 
@@ -1184,17 +1209,28 @@ class PortChannel implements BarrierChannel {
   unref(): void {}
 
   readonly #onMessage = ({ data }: MessageEvent): void => {
+    this.#messages++;
     if (data === null) this.#hangUp();
     else this.#receiver?.receive(toBytes(data));
   };
 
-  readonly #onError = ({ message }: ErrorEvent): void => {
-    this.#hangUp(
-      new BarrierAbortedError(
-        `Worker failed before it reached the barrier: ${message}`,
-        { side: "peer" },
-      ),
+  /**
+   * The worker is gone. Deno has printed the error, and would end this program
+   * as well. Its messages come another way than its errors, one a turn of the
+   * event loop: those it had sent are here once a turn or two brought none.
+   */
+  readonly #onError = async (event: ErrorEvent): Promise<void> => {
+    event.preventDefault();
+    const error = new BarrierAbortedError(
+      `Worker failed before it reached the barrier: ${event.message}`,
+      { side: "peer" },
     );
+    for (let quiet = 0; quiet < 2;) {
+      const before = this.#messages;
+      await new Promise((resolve) => setTimeout(resolve));
+      quiet = this.#messages === before ? quiet + 1 : 0;
+    }
+    this.#hangUp(error);
   };
 
   #hangUp(error?: BarrierAbortedError): void {
