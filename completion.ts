@@ -9,6 +9,9 @@
  * go, the one that has waited longest or, if none waits, the next to come.
  * {@linkcode Completion.completeAll} lets all go, now and later.
  *
+ * {@linkcode Completion} is for the tasks of one event loop,
+ * {@linkcode SharedCompletion} for threads, which in Deno are workers.
+ *
  * ```ts
  * import { Completion } from "@ipc/barrier/completion";
  * import { assertEquals } from "@std/assert";
@@ -30,7 +33,16 @@
 
 const RESOLVED: Promise<void> = Promise.resolve();
 
-/** Options for {@linkcode Completion.wait}. */
+/**
+ * What a shared counter holds after `completeAll`. There it stays, as the
+ * kernel's stays at `UINT_MAX`.
+ */
+const ALL = 2 ** 31 - 1;
+
+/** The longest delay that a timer takes. */
+const LONG = 2 ** 31 - 1;
+
+/** Options for {@linkcode Completion.wait} and {@linkcode SharedCompletion.wait}. */
 export interface CompletionWaitOptions {
   /**
    * Cancels the wait: it rejects with the signal's reason, takes no completion
@@ -248,24 +260,454 @@ export class Completion {
   }
 }
 
+/** Options for {@linkcode SharedCompletion.waitSync}. */
+export interface CompletionWaitSyncOptions {
+  /**
+   * How long to wait, in milliseconds.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** One who waits in this thread, and has a place in the engine's queue. */
+interface Sleeper {
+  resolve: () => void;
+  /** Whether its place in the engine's queue may still be there. */
+  asleep: boolean;
+}
+
 /**
- * Completes, and ends the program. Nothing can come between the two, so whoever
+ * Lets one thread tell others that a job is done: a {@linkcode Completion}
+ * whose state is a `SharedArrayBuffer`, so that workers can share it.
+ *
+ * Mirrors `struct completion` of the Linux kernel.
+ *
+ * Among the waits of one `SharedCompletion`, first come is first served. Between
+ * threads the one that has waited longest is woken, but as in the kernel,
+ * another that comes before it is awake can take the completion; it waits on.
+ * When a wait is cancelled, all threads that wait queue up anew.
+ *
+ * Do not `terminate()` a worker that waits, it can take a wake-up with it. Tell
+ * it to stop, and let it end with {@linkcode completeAndExit}.
+ *
+ * @example Usage
+ * ```ts ignore
+ * // main.ts
+ * import { SharedCompletion } from "@ipc/barrier/completion";
+ *
+ * const done = new SharedCompletion();
+ * const worker = new Worker(import.meta.resolve("./worker.ts"), {
+ *   type: "module",
+ * });
+ * worker.postMessage(done.buffer);
+ * await done.wait();
+ * ```
+ *
+ * ```ts ignore
+ * // worker.ts
+ * import { SharedCompletion } from "@ipc/barrier/completion";
+ *
+ * self.onmessage = ({ data }) => {
+ *   const done = SharedCompletion.from(data);
+ *   // the job
+ *   done.complete();
+ * };
+ * ```
+ */
+export class SharedCompletion {
+  /**
+   * What was completed and not yet taken, the only state that threads share.
+   * Whoever finds it 0 sleeps on it, like on a futex.
+   */
+  #counter: Int32Array<SharedArrayBuffer> = new Int32Array(
+    new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+  );
+  /** Those who wait in this thread, the one that has waited longest first. */
+  readonly #sleepers = new Set<Sleeper>();
+  /** Keeps the event loop alive while one sleeps, which the engine does not. */
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /**
+   * Makes a thread's own view of a completion that another thread has made.
+   *
+   * @param buffer What {@linkcode SharedCompletion.buffer} was there. A new
+   * buffer, of 4 bytes or more, is a completion that is not done.
+   * @returns The completion.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assert } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * const same = SharedCompletion.from(completion.buffer);
+   * same.complete();
+   * assert(completion.done);
+   * ```
+   */
+  static from(buffer: SharedArrayBuffer): SharedCompletion {
+    if (!(buffer instanceof SharedArrayBuffer)) {
+      throw new TypeError(
+        `Cannot share a completion: expected a SharedArrayBuffer, received ${
+          Object.prototype.toString.call(buffer).slice(8, -1)
+        }`,
+      );
+    }
+    if (buffer.byteLength < Int32Array.BYTES_PER_ELEMENT) {
+      throw new RangeError(
+        `Cannot share a completion: expected a buffer of ${Int32Array.BYTES_PER_ELEMENT} bytes, received ${buffer.byteLength}`,
+      );
+    }
+    const completion = new SharedCompletion();
+    completion.#counter = new Int32Array(buffer, 0, 1);
+    completion.#load();
+    return completion;
+  }
+
+  /**
+   * The state, for {@linkcode SharedCompletion.from} in another thread. It can
+   * be posted to a worker any number of times.
+   *
+   * @returns The buffer, of 4 bytes or more.
+   *
+   * @example Usage
+   * ```ts ignore
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   *
+   * const completion = new SharedCompletion();
+   * const worker = new Worker(import.meta.resolve("./worker.ts"), {
+   *   type: "module",
+   * });
+   * worker.postMessage(completion.buffer);
+   * ```
+   */
+  get buffer(): SharedArrayBuffer {
+    return this.#counter.buffer;
+  }
+
+  /**
+   * Whether a completion waits to be taken.
+   *
+   * Mirrors `completion_done`.
+   *
+   * @returns `true` if the next {@linkcode SharedCompletion.wait} need not
+   * wait, unless another thread takes the completion first.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assert, assertFalse } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * assertFalse(completion.done);
+   * completion.complete();
+   * assert(completion.done);
+   * ```
+   */
+  get done(): boolean {
+    this.#serve();
+    return this.#sleepers.size === 0 && this.#load() > 0;
+  }
+
+  /**
+   * Waits until there is a completion, and takes it. The event loop goes on
+   * meanwhile, and stays alive.
+   *
+   * Mirrors `wait_for_completion`; with a signal, the `_interruptible`,
+   * `_killable` and `_timeout` variants.
+   *
+   * @param options A signal to cancel the wait.
+   * @returns A promise that resolves when a completion was taken.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assertFalse } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * const waiting = completion.wait();
+   * completion.complete(); // or any other thread does
+   * await waiting;
+   * assertFalse(completion.done);
+   * ```
+   *
+   * @example With a timeout
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assertRejects } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * await assertRejects(
+   *   () => completion.wait({ signal: AbortSignal.timeout(1) }),
+   *   DOMException,
+   * );
+   * ```
+   */
+  wait(options?: CompletionWaitOptions): Promise<void> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      if (this.tryWait()) return resolve();
+      const sleeper: Sleeper = { resolve, asleep: false };
+      this.#sleepers.add(sleeper);
+      this.#timer ??= setInterval(() => {}, LONG);
+
+      if (signal !== undefined) {
+        const cancel = () => {
+          this.#serve(); // what came before the cancellation counts
+          if (!this.#sleepers.has(sleeper)) return;
+          this.#remove(sleeper);
+          reject(signal.reason);
+        };
+        sleeper.resolve = () => {
+          signal.removeEventListener("abort", cancel);
+          resolve();
+        };
+        signal.addEventListener("abort", cancel, { once: true });
+      }
+      this.#sleep(sleeper);
+    });
+  }
+
+  /**
+   * Waits until there is a completion, and takes it. The whole thread waits,
+   * and with it its event loop, so this is for workers.
+   *
+   * Mirrors `wait_for_completion` and `wait_for_completion_timeout`.
+   *
+   * @param options How long to wait.
+   * @returns `true` if a completion was taken, `false` if the time was over
+   * first.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assert, assertFalse } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * completion.complete();
+   * assert(completion.waitSync());
+   * assertFalse(completion.waitSync({ timeout: 1 }));
+   * ```
+   */
+  waitSync(options?: CompletionWaitSyncOptions): boolean {
+    const timeout = options?.timeout ?? Infinity;
+    if (typeof timeout !== "number") {
+      throw new TypeError(
+        `Cannot wait as 'timeout' must be a number: received ${typeof timeout}`,
+      );
+    }
+    if (!(timeout >= 0)) {
+      throw new RangeError(
+        `Cannot wait as 'timeout' must be 0 or more milliseconds: received ${timeout}`,
+      );
+    }
+    const deadline = performance.now() + timeout;
+    while (!this.tryWait()) {
+      if (!this.#block(deadline - performance.now())) return this.tryWait();
+    }
+    return true;
+  }
+
+  /**
+   * Takes a completion if there is one.
+   *
+   * Mirrors `try_wait_for_completion`.
+   *
+   * @returns `true` if a completion was taken, `false` if there was none.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assert, assertFalse } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * completion.complete();
+   * assert(completion.tryWait());
+   * assertFalse(completion.tryWait());
+   * ```
+   */
+  tryWait(): boolean {
+    this.#serve();
+    return this.#sleepers.size === 0 && this.#take();
+  }
+
+  /**
+   * Lets exactly one waiter go: the one that has waited longest or, if none
+   * waits, the next to come.
+   *
+   * Mirrors `complete`. Like the kernel's counter, this one does not wrap: at
+   * 2,147,483,647 it stays, which is as good as
+   * {@linkcode SharedCompletion.completeAll}.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   *
+   * const completion = new SharedCompletion();
+   * const waiting = completion.wait();
+   * completion.complete();
+   * await waiting;
+   * ```
+   */
+  complete(): void {
+    let count = this.#load();
+    while (count < ALL && !this.#replace(count, count + 1)) {
+      count = this.#load();
+    }
+    Atomics.notify(this.#counter, 0, 1);
+  }
+
+  /**
+   * Lets all waiters go, now and later, until
+   * {@linkcode SharedCompletion.reinit}.
+   *
+   * Mirrors `complete_all`.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   *
+   * const completion = new SharedCompletion();
+   * const waiting = [completion.wait(), completion.wait()];
+   * completion.completeAll();
+   * await Promise.all(waiting);
+   * await completion.wait();
+   * ```
+   */
+  completeAll(): void {
+    Atomics.store(this.#counter, 0, ALL);
+    Atomics.notify(this.#counter, 0);
+  }
+
+  /**
+   * Makes the completion not done, as it was when it was new. Those who wait go
+   * on waiting.
+   *
+   * Mirrors `reinit_completion` (once `INIT_COMPLETION`), and like there, make
+   * sure that all whom {@linkcode SharedCompletion.completeAll} let go have
+   * gone: one in another thread that has not yet woken finds nothing to take.
+   *
+   * @example Usage
+   * ```ts
+   * import { SharedCompletion } from "@ipc/barrier/completion";
+   * import { assertFalse } from "@std/assert";
+   *
+   * const completion = new SharedCompletion();
+   * completion.completeAll();
+   * completion.reinit();
+   * assertFalse(completion.done);
+   * ```
+   */
+  reinit(): void {
+    this.#serve();
+    Atomics.store(this.#counter, 0, 0);
+  }
+
+  #load(): number {
+    const count = Atomics.load(this.#counter, 0);
+    if (count < 0) {
+      throw new RangeError(
+        `Cannot share a completion: expected a counter in the buffer, received ${count}`,
+      );
+    }
+    return count;
+  }
+
+  #replace(count: number, by: number): boolean {
+    return Atomics.compareExchange(this.#counter, 0, count, by) === count;
+  }
+
+  #take(): boolean {
+    for (;;) {
+      const count = this.#load();
+      if (count === 0) return false;
+      if (count === ALL || this.#replace(count, count - 1)) return true;
+    }
+  }
+
+  /** Gives what there is to those who already wait in this thread. */
+  #serve(): void {
+    while (this.#serveOne());
+  }
+
+  #serveOne(): boolean {
+    const [sleeper] = this.#sleepers;
+    if (sleeper === undefined || !this.#take()) return false;
+    sleeper.resolve();
+    this.#remove(sleeper);
+    return true;
+  }
+
+  /** Waits in the engine's queue, again and again, until it is served. */
+  #sleep(sleeper: Sleeper): void {
+    sleeper.asleep = false;
+    while (this.#sleepers.has(sleeper)) {
+      const sleep = Atomics.waitAsync(this.#counter, 0, 0);
+      if (sleep.async) {
+        sleeper.asleep = true;
+        sleep.value.then(() => this.#sleep(sleeper));
+        return;
+      }
+      this.#serveOne();
+    }
+  }
+
+  #remove(sleeper: Sleeper): void {
+    this.#sleepers.delete(sleeper);
+    // A task that waits again at once shall not pay for another timer.
+    if (this.#sleepers.size === 0) queueMicrotask(() => this.#unref());
+    // Nobody can leave the engine's queue but by being woken, and who left us
+    // would swallow another's wake-up there. So all are woken, in all threads,
+    // and who still waits goes to sleep again.
+    if (sleeper.asleep) Atomics.notify(this.#counter, 0);
+  }
+
+  /** Lets the event loop end if nobody sleeps. */
+  #unref(): void {
+    if (this.#sleepers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Returns whether it was woken in time. */
+  #block(timeout: number): boolean {
+    try {
+      return Atomics.wait(this.#counter, 0, 0, timeout) !== "timed-out";
+    } catch (cause) {
+      throw new TypeError(
+        "Cannot wait synchronously: this thread may not block, use wait()",
+        { cause },
+      );
+    }
+  }
+}
+
+/**
+ * Completes, and ends the program or, in a worker, that worker alone. It
+ * completes as the very last thing, after the `unload` listeners, so whoever
  * waits for the completion knows that no more code runs here.
  *
  * Mirrors `complete_and_exit`.
  *
  * @param completion The completion to complete.
- * @param code The exit code, `0` by default.
+ * @param code The exit code, `0` by default. That of a worker goes nowhere.
  * @returns Never.
  *
  * @example Usage
  * ```ts ignore
- * import { Completion, completeAndExit } from "@ipc/barrier/completion";
+ * import { completeAndExit, SharedCompletion } from "@ipc/barrier/completion";
  *
- * completeAndExit(new Completion(), 3);
+ * self.onmessage = ({ data }) => {
+ *   completeAndExit(SharedCompletion.from(data));
+ * };
  * ```
  */
-export function completeAndExit(completion: Completion, code = 0): never {
-  completion.complete();
+export function completeAndExit(
+  completion: Completion | SharedCompletion,
+  code = 0,
+): never {
+  addEventListener("unload", () => completion.complete());
   Deno.exit(code);
 }

@@ -1,0 +1,517 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { deadline } from "@std/async";
+import fc from "fast-check";
+import { Completion, SharedCompletion } from "../completion.ts";
+
+/** A worker, and what it has said. */
+class Thread<Message> implements Disposable {
+  readonly #worker: Worker;
+  readonly #messages: Message[] = [];
+  #heard = Promise.withResolvers<void>();
+
+  constructor(module: string, data: unknown) {
+    this.#worker = new Worker(
+      new URL(`./testdata/${module}`, import.meta.url),
+      { type: "module" },
+    );
+    this.#worker.onmessage = ({ data }) => {
+      this.#messages.push(data);
+      this.#heard.resolve();
+    };
+    this.#worker.postMessage(data);
+  }
+
+  async next(): Promise<Message> {
+    while (this.#messages.length === 0) {
+      this.#heard = Promise.withResolvers();
+      await this.#heard.promise;
+    }
+    return this.#messages.shift()!;
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+}
+
+/** Starts a thread that makes a call. */
+function start(
+  call: string,
+  { buffer }: SharedCompletion,
+  answer?: SharedCompletion,
+): Thread<"waiting" | "gone"> {
+  return new Thread("shared_worker.ts", {
+    buffer,
+    answer: answer?.buffer,
+    call,
+  });
+}
+
+/** Runs a program of its own to its end. */
+async function run(
+  body: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const library = import.meta.resolve("../completion.ts");
+  const worker = import.meta.resolve("./testdata/shared_worker.ts");
+  const source = `
+    import { completeAndExit, SharedCompletion } from "${library}";
+    const completion = new SharedCompletion();
+    function start(call) {
+      const worker = new Worker("${worker}", { type: "module" });
+      worker.postMessage({ buffer: completion.buffer, call });
+      return worker;
+    }
+    ${body}
+  `;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-read",
+      `data:application/typescript,${encodeURIComponent(source)}`,
+    ],
+    env: { NO_COLOR: "1" },
+    signal: AbortSignal.timeout(60_000), // one that hangs has failed
+  }).output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+Deno.test("SharedCompletion() is not done", () => {
+  const completion = new SharedCompletion();
+  assertFalse(completion.done);
+  assertFalse(completion.tryWait());
+});
+
+Deno.test("SharedCompletion.from() shares the state", () => {
+  const completion = new SharedCompletion();
+  const same = SharedCompletion.from(completion.buffer);
+  assertStrictEquals(same.buffer, completion.buffer);
+  completion.complete();
+  assert(same.tryWait());
+  assertFalse(completion.done);
+});
+
+Deno.test("SharedCompletion.from() takes a buffer that is longer than need be", () => {
+  const completion = SharedCompletion.from(new SharedArrayBuffer(4_097));
+  completion.complete();
+  assert(completion.tryWait());
+});
+
+Deno.test("SharedCompletion.from() refuses what is no shared buffer", () => {
+  for (
+    const [buffer, received] of [
+      [new ArrayBuffer(4), "ArrayBuffer"],
+      [new Int32Array(new SharedArrayBuffer(4)), "Int32Array"],
+      [new SharedCompletion(), "Object"],
+      [undefined, "Undefined"],
+      [null, "Null"],
+    ]
+  ) {
+    assertThrows(
+      () => SharedCompletion.from(buffer as unknown as SharedArrayBuffer),
+      TypeError,
+      `Cannot share a completion: expected a SharedArrayBuffer, received ${received}`,
+    );
+  }
+});
+
+Deno.test("SharedCompletion.from() refuses a buffer that is too short", () => {
+  for (const length of [0, 3]) {
+    assertThrows(
+      () => SharedCompletion.from(new SharedArrayBuffer(length)),
+      RangeError,
+      `Cannot share a completion: expected a buffer of 4 bytes, received ${length}`,
+    );
+  }
+});
+
+Deno.test("SharedCompletion refuses a buffer that holds no counter", async () => {
+  const completion = new SharedCompletion();
+  new Int32Array(completion.buffer)[0] = -5;
+  const message =
+    "Cannot share a completion: expected a counter in the buffer, received -5";
+  for (
+    const call of [
+      () => SharedCompletion.from(completion.buffer),
+      () => completion.done,
+      () => completion.tryWait(),
+      () => completion.waitSync(),
+      () => completion.complete(),
+    ]
+  ) {
+    assertThrows(call, RangeError, message);
+  }
+  await assertRejects(() => completion.wait(), RangeError, message);
+});
+
+Deno.test("SharedCompletion.wait() waits for complete() in another thread", async () => {
+  const completion = new SharedCompletion();
+  const wait = completion.wait();
+  using _thread = start("complete", completion);
+  await wait;
+  assertFalse(completion.done);
+});
+
+Deno.test("SharedCompletion.wait() is served first come, first served between threads", async () => {
+  const completion = new SharedCompletion();
+  using stack = new DisposableStack();
+  const threads = [];
+  for (let i = 0; i < 3; i++) {
+    const thread = stack.use(start("wait", completion));
+    assertEquals(await thread.next(), "waiting");
+    threads.push(thread);
+  }
+  const gone: number[] = [];
+  const reports = threads.map(async (thread, i) => {
+    assertEquals(await thread.next(), "gone");
+    gone.push(i);
+  });
+  for (const report of reports) {
+    completion.complete();
+    await report;
+  }
+  assertEquals(gone, [0, 1, 2]);
+  assertFalse(completion.done);
+});
+
+Deno.test("SharedCompletion.wait() that was cancelled swallows no wake-up, even if its thread blocks at once", async () => {
+  const completion = new SharedCompletion();
+  const answer = new SharedCompletion();
+  const controller = new AbortController();
+  const wait = completion.wait({ signal: controller.signal });
+  using thread = start("wait and answer", completion, answer);
+  assertEquals(await thread.next(), "waiting");
+  controller.abort();
+  completion.complete();
+  assert(answer.waitSync({ timeout: 60_000 })); // one that hangs has failed
+  await assertRejects(() => wait, DOMException);
+});
+
+Deno.test("SharedCompletion.wait() with AbortSignal.timeout() takes none", async () => {
+  const completion = new SharedCompletion();
+  const error = await assertRejects(
+    () => completion.wait({ signal: AbortSignal.timeout(1) }),
+    DOMException,
+  );
+  assertEquals(error.name, "TimeoutError");
+  completion.complete();
+  assert(completion.tryWait());
+});
+
+Deno.test("SharedCompletion.wait() keeps the process alive until another thread completes", async () => {
+  const { code, stdout, stderr } = await run(`
+    const worker = start("complete");
+    await completion.wait();
+    worker.terminate();
+    console.log("gone");
+  `);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "gone\n",
+    stderr: "",
+  });
+});
+
+Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
+  const { code, stdout, stderr } = await run(`
+    Deno.unrefTimer(setTimeout(() => completion.complete(), 10));
+    await completion.wait();
+    console.log("gone");
+  `);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "gone\n",
+    stderr: "",
+  });
+});
+
+Deno.test("SharedCompletion.wait() that was cancelled lets the process end", async () => {
+  const { code, stdout, stderr } = await run(`
+    const controller = new AbortController();
+    const wait = completion.wait({ signal: controller.signal });
+    setTimeout(() => controller.abort("cancelled"));
+    await wait.catch(console.log);
+  `);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "cancelled\n",
+    stderr: "",
+  });
+});
+
+Deno.test("SharedCompletion.waitSync() blocks until another thread completes", () => {
+  const completion = new SharedCompletion();
+  using _thread = start("complete", completion);
+  assert(completion.waitSync());
+  assertFalse(completion.done);
+});
+
+Deno.test("SharedCompletion.waitSync() leaves what is for those who came before it", async () => {
+  const completion = new SharedCompletion();
+  const wait = completion.wait();
+  completion.complete();
+  assertFalse(completion.waitSync({ timeout: 0 }));
+  await wait;
+});
+
+Deno.test("SharedCompletion.waitSync() returns false when the time is over, and takes none", () => {
+  const completion = new SharedCompletion();
+  assertFalse(completion.waitSync({ timeout: 0 }));
+  assertFalse(completion.waitSync({ timeout: 1 }));
+  completion.complete();
+  assert(completion.waitSync({ timeout: 0 }));
+  assertFalse(completion.done);
+});
+
+Deno.test("SharedCompletion.waitSync() refuses a timeout that is none", () => {
+  const completion = new SharedCompletion();
+  completion.complete();
+  assertThrows(
+    () => completion.waitSync({ timeout: "1" as unknown as number }),
+    TypeError,
+    "Cannot wait as 'timeout' must be a number: received string",
+  );
+  for (const timeout of [NaN, -1, -Infinity]) {
+    assertThrows(
+      () => completion.waitSync({ timeout }),
+      RangeError,
+      `Cannot wait as 'timeout' must be 0 or more milliseconds: received ${timeout}`,
+    );
+  }
+  assert(completion.done);
+});
+
+Deno.test("SharedCompletion.waitSync() says so where the engine lets nobody block", () => {
+  const { wait } = Atomics;
+  // What a browser's main thread does.
+  Atomics.wait = () => {
+    throw new TypeError("Atomics.wait cannot be called in this context");
+  };
+  try {
+    const completion = new SharedCompletion();
+    const error = assertThrows(
+      () => completion.waitSync(),
+      TypeError,
+      "Cannot wait synchronously: this thread may not block, use wait()",
+    );
+    assert(error.cause instanceof TypeError);
+    completion.complete();
+    assert(completion.waitSync());
+  } finally {
+    Atomics.wait = wait;
+  }
+});
+
+for (const call of ["wait", "waitSync"]) {
+  Deno.test(`SharedCompletion.complete() lets exactly one thread go that is in ${call}()`, async () => {
+    const completion = new SharedCompletion();
+    using stack = new DisposableStack();
+    const threads = [1, 2, 3].map(() => stack.use(start(call, completion)));
+    for (const thread of threads) {
+      assertEquals(await thread.next(), "waiting");
+    }
+    const waiting = new Map(
+      threads.map((thread) => [thread, thread.next().then(() => thread)]),
+    );
+    while (waiting.size > 0) {
+      completion.complete();
+      waiting.delete(await Promise.race(waiting.values()));
+    }
+    assertFalse(completion.done);
+  });
+
+  Deno.test(`SharedCompletion.completeAll() lets all threads go that are in ${call}()`, async () => {
+    const completion = new SharedCompletion();
+    using stack = new DisposableStack();
+    const threads = [1, 2, 3].map(() => stack.use(start(call, completion)));
+    for (const thread of threads) {
+      assertEquals(await thread.next(), "waiting");
+    }
+    completion.completeAll();
+    for (const thread of threads) {
+      assertEquals(await thread.next(), "gone");
+    }
+    await completion.wait();
+    assert(completion.waitSync());
+    completion.reinit();
+    assertFalse(completion.done);
+  });
+}
+
+Deno.test("SharedCompletion.complete() saturates", () => {
+  const completion = new SharedCompletion();
+  const counter = new Int32Array(completion.buffer);
+  counter[0] = 2 ** 31 - 3;
+  for (const expected of [2 ** 31 - 2, 2 ** 31 - 1, 2 ** 31 - 1]) {
+    completion.complete();
+    assertEquals(counter[0], expected);
+  }
+  assert(completion.tryWait()); // as after completeAll()
+  assertEquals(counter[0], 2 ** 31 - 1);
+});
+
+Deno.test("completeAndExit() in a worker ends that worker alone, and no code runs there after it", async () => {
+  // The process lives until the worker has ended.
+  const { code, stdout, stderr } = await run(`
+    start("completeAndExit");
+    await completion.wait();
+    console.log("gone");
+  `);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "done false\ngone\n",
+    stderr: "",
+  });
+});
+
+Deno.test("completeAndExit() in the main thread ends the process", async () => {
+  const { code, stdout, stderr } = await run(`
+    addEventListener("unload", () => console.log("done", completion.done));
+    queueMicrotask(() => console.log("a microtask ran"));
+    try {
+      completeAndExit(completion, 3);
+    } finally {
+      console.log("the block went on");
+    }
+  `);
+  assertEquals({ code, stdout, stderr }, {
+    code: 3,
+    stdout: "done false\n",
+    stderr: "",
+  });
+});
+
+type Call =
+  | { name: "wait" | "tryWait" | "done" | "settle" }
+  | { name: "complete" | "completeAll" | "reinit" }
+  | { name: "cancel"; wait: number };
+
+/** Makes calls, and tells all that came of them, in order. */
+async function trace(
+  completion: Completion | SharedCompletion,
+  calls: Call[],
+  settle: (waits: Promise<void>[], log: string[]) => Promise<void>,
+): Promise<string[]> {
+  const log: string[] = [];
+  const controllers: AbortController[] = [];
+  const waits: Promise<void>[] = [];
+  for (const call of calls) {
+    switch (call.name) {
+      case "wait": {
+        const id = controllers.length;
+        const controller = new AbortController();
+        controllers.push(controller);
+        waits.push(
+          completion.wait({ signal: controller.signal }).then(
+            () => void log.push(`${id} is gone`),
+            () => void log.push(`${id} is cancelled`),
+          ),
+        );
+        break;
+      }
+      case "cancel":
+        controllers[call.wait]?.abort();
+        break;
+      case "tryWait":
+        log.push(`tryWait ${completion.tryWait()}`);
+        break;
+      case "done":
+        log.push(`done ${completion.done}`);
+        break;
+      case "settle":
+        await settle(waits, log);
+        log.push("settled");
+        break;
+      default:
+        completion[call.name]();
+    }
+  }
+  return log;
+}
+
+Deno.test("SharedCompletion gives what Completion gives for the same calls", async () => {
+  const call = fc.oneof(
+    fc.record({ name: fc.constant("cancel"), wait: fc.nat(5) }),
+    fc.record({
+      name: fc.constantFrom(
+        "wait",
+        "wait",
+        "wait",
+        "tryWait",
+        "done",
+        "settle",
+        "complete",
+        "complete",
+        "completeAll",
+        "reinit",
+      ),
+    }),
+  ) as fc.Arbitrary<Call>;
+  const end: Call[] = [
+    { name: "settle" },
+    ...Array.from(
+      { length: 30 },
+      (_, wait): Call => ({ name: "cancel", wait }),
+    ),
+    { name: "settle" },
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { maxLength: 30 }), async (calls) => {
+      const all = [...calls, ...end];
+      /** The waits that each "settle" has settled. */
+      const settled: number[][] = [];
+      const expected = await trace(new Completion(), all, async (_, log) => {
+        for (let i = 0; i < 10; i++) await undefined;
+        settled.push(
+          log.filter((line) => / is /.test(line)).map((line) => parseInt(line)),
+        );
+      });
+      const actual = await trace(new SharedCompletion(), all, async (waits) => {
+        await Promise.all(settled.shift()!.map((id) => waits[id]));
+      });
+      assertEquals(actual, expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("SharedCompletion accounts for every completion of 1,000,000 operations in 4 threads", async () => {
+  const completion = new SharedCompletion();
+  using stack = new DisposableStack();
+  const threads = [1, 2, 3, 4].map((seed) =>
+    stack.use(
+      new Thread<{ posted: number; taken: number; waiting: number }>(
+        "stress_worker.ts",
+        { buffer: completion.buffer, operations: 250_000, seed },
+      ),
+    )
+  );
+  const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
+  const reports = () => Promise.all(threads.map((thread) => thread.next()));
+
+  const done = await reports();
+  const waiting = sum(done.map((report) => report.waiting));
+  for (let i = 0; i < waiting; i++) completion.complete();
+  const posted = sum(done.map((report) => report.posted)) + waiting;
+
+  // Who still waits here has lost a wake-up.
+  const ended = await deadline(reports(), 60_000);
+  const taken = sum(ended.map((report) => report.taken));
+
+  let left = 0;
+  while (completion.tryWait()) left++;
+  assertEquals(taken + left, posted);
+});

@@ -1,0 +1,43 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+
+// A thread that does with a shared completion what it is told.
+
+import { completeAndExit, SharedCompletion } from "../../completion.ts";
+
+self.onmessage = async ({ data: { buffer, answer, call } }) => {
+  const completion = SharedCompletion.from(buffer);
+  switch (call) {
+    case "complete":
+      completion.complete();
+      break;
+    case "wait": {
+      const wait = completion.wait();
+      self.postMessage("waiting");
+      await wait;
+      self.postMessage("gone");
+      break;
+    }
+    case "waitSync":
+      self.postMessage("waiting");
+      completion.waitSync();
+      self.postMessage("gone");
+      break;
+    case "wait and answer":
+      // Nothing but the wait keeps this thread alive.
+      self.onmessage = null;
+      completion.wait().then(() => SharedCompletion.from(answer).complete());
+      self.postMessage("waiting");
+      break;
+    case "completeAndExit":
+      addEventListener("unload", () => console.log("done", completion.done));
+      queueMicrotask(() => console.log("a microtask ran"));
+      try {
+        completeAndExit(completion, 3);
+      } finally {
+        console.log("the block went on");
+      }
+  }
+};
