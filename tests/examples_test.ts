@@ -1,6 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { assertEquals, assertExists, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertExists,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { isInstalled } from "./programs.ts";
 
 /** Runs an example by the command that its header tells. */
 async function run(
@@ -124,4 +130,17 @@ dan exited with code 0
 `,
   );
   assertEquals(code, 0);
+});
+
+Deno.test({
+  name: "examples/daemon.ts uses the daemon when it is ready, and stops it",
+  ignore: !isInstalled("dbus-daemon") || !isInstalled("dbus-send"),
+  fn: async () => {
+    const { code, stdout } = await run("daemon.ts");
+    assertMatch(
+      stdout,
+      /^The bus is ready at unix:.+\nIt answers: boolean true\nThe bus has stopped\n$/,
+    );
+    assertEquals(code, 0);
+  },
 });

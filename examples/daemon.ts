@@ -1,0 +1,34 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+// A script starts a daemon that knows nothing of barriers, a D-Bus message bus
+// of its own, uses it as soon as it is ready, and leaves none behind. Like many
+// daemons it prints a line to a file descriptor when it is ready, here its
+// address. That is a barrier, and the line is its note.
+//
+//     deno run --allow-run --allow-env examples/daemon.ts
+
+import { spawnWithBarrier } from "@ipc/barrier";
+
+{
+  await using bus = spawnWithBarrier([
+    "dbus-daemon",
+    "--session",
+    "--nofork",
+    "--print-address=3",
+  ]);
+  if (!await bus.waitNext()) throw bus.signal.reason; // it did not start
+  console.log(`The bus is ready at ${bus.note}`);
+
+  const { stdout } = await new Deno.Command("dbus-send", {
+    args: [
+      `--bus=${bus.note}`,
+      "--print-reply=literal",
+      "--dest=org.freedesktop.DBus",
+      "/org/freedesktop/DBus",
+      "org.freedesktop.DBus.NameHasOwner",
+      "string:org.freedesktop.DBus",
+    ],
+  }).output();
+  console.log(`It answers: ${new TextDecoder().decode(stdout).trim()}`);
+}
+console.log("The bus has stopped");

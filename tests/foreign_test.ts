@@ -1,0 +1,435 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Barriers with programs that are not Deno. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { spawn as spawnWithNode } from "node:child_process";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import {
+  type BarrierChannelKind,
+  type BarrierProcess,
+  spawnWithBarrier,
+} from "../mod.ts";
+import { CHANNELS, settle } from "./driver.ts";
+import { isInstalled } from "./programs.ts";
+import { childModule } from "./scripts.ts";
+
+/** A program that makes the calls which its arguments name. */
+interface Peer {
+  language: string;
+  file: string;
+  command: readonly [command: string, ...args: string[]];
+  ignore: boolean;
+}
+
+const MEGABYTE = 1024 * 1024;
+const TESTDATA = `${import.meta.dirname}/testdata`;
+const PROTOCOL = await Deno.readTextFile(`${TESTDATA}/../../PROTOCOL.md`);
+
+const PEERS: readonly Peer[] = [
+  interpreted("bash", "bash", "peer.sh"),
+  interpreted("Python", "python3", "peer.py"),
+  interpreted("Node", "node", "peer.mjs"),
+  compiled("C", "cc", "peer.c"),
+];
+
+function interpreted(
+  language: string,
+  interpreter: string,
+  file: string,
+): Peer {
+  return {
+    language,
+    file,
+    command: [interpreter, `${TESTDATA}/${file}`],
+    ignore: !isInstalled(interpreter),
+  };
+}
+
+function compiled(language: string, compiler: string, file: string): Peer {
+  const directory = Deno.makeTempDirSync();
+  addEventListener("unload", () => {
+    Deno.removeSync(directory, { recursive: true });
+  });
+  const program = `${directory}/peer`;
+  const ignore = !isInstalled(compiler);
+  if (!ignore) {
+    const { success, stderr } = new Deno.Command(compiler, {
+      args: ["-o", program, `${TESTDATA}/${file}`],
+    }).outputSync();
+    assert(success, new TextDecoder().decode(stderr));
+  }
+  return { language, file, command: [program], ignore };
+}
+
+/** The results of a peer's calls, each with the note or the reason it knows. */
+function results(output: string): string[] {
+  return output.split("\n").slice(0, -1).map((line) => line.trimEnd());
+}
+
+for (const { language, command, ignore } of PEERS) {
+  const waitNext = language === "Node" ? "waitNext" : "wait_next";
+
+  for (const channel of CHANNELS) {
+    const where = `a ${language} peer over "${channel}"`;
+    const test = (name: string, fn: () => Promise<void>) =>
+      Deno.test({ name, ignore, fn });
+    const spawn = (...calls: string[]) =>
+      spawnWithBarrier(command, { args: calls, channel, stderr: "piped" });
+
+    test(`Barrier.waitNext() takes what ${where} places`, async () => {
+      await using child = spawn("place", waitNext, "place=größe 7");
+      assert(await child.waitNext());
+      assertEquals(child.note, undefined);
+      child.place();
+      assert(await child.waitNext());
+      assertEquals(child.note, "größe 7");
+      assertFalse(await child.waitNext());
+      assertEquals(results(await child.stderr.text()), [
+        "place true",
+        `${waitNext} true`,
+        "place true",
+      ]);
+    });
+
+    test(`Barrier.place() ends a wait of ${where}`, async () => {
+      await using child = spawn("place", waitNext);
+      assert(await child.waitNext());
+      child.place("größe 8");
+      assertEquals(results(await child.stderr.text()), [
+        "place true",
+        `${waitNext} true größe 8`,
+      ]);
+    });
+
+    test(`Barrier.place() sends a note that fills a line to ${where}`, async () => {
+      const note = "x".repeat(4095);
+      await using child = spawn(waitNext);
+      child.place(note);
+      assertEquals(results(await child.stderr.text()), [
+        `${waitNext} true ${note}`,
+      ]);
+    });
+
+    for (const placed of [1, 2]) {
+      const result = placed === 2 ? "true" : "false hung up";
+
+      test(`Barrier.place() matches ${placed} of 2 barriers that ${where} placed`, async () => {
+        await using child = spawn("place", "place=both", "sync", waitNext);
+        while (child.note !== "both") assert(await child.waitNext());
+        for (let i = 0; i < placed; i++) child.place();
+        child.destroy();
+        assertEquals(results(await child.stderr.text()), [
+          "place true",
+          "place true",
+          `sync ${result}`,
+          `${waitNext} false hung up`,
+        ]);
+      });
+
+      test(`Barrier.place() matches ${placed} of 2 barriers that ${where} has in BARRIER_STATE`, async () => {
+        await using child = spawnWithBarrier(command, {
+          args: ["sync", waitNext],
+          channel,
+          env: { BARRIER_STATE: "2" },
+          stderr: "piped",
+        });
+        for (let i = 0; i < placed; i++) child.place();
+        child.destroy();
+        assertEquals(results(await child.stderr.text()), [
+          `sync ${result}`,
+          `${waitNext} false hung up`,
+        ]);
+      });
+    }
+
+    test(`Barrier.waitAbortion() ends with the reason of ${where}`, async () => {
+      await using child = spawn("place", "abort=disk full", "place", waitNext);
+      assert(await child.waitAbortion());
+      assertEquals(
+        child.signal.reason.message,
+        "Barrier aborted by the peer: disk full",
+      );
+      assertFalse(await child.waitNext());
+      assertEquals(results(await child.stderr.text()), [
+        "place true",
+        "abort true",
+        "place false",
+        `${waitNext} false`,
+      ]);
+    });
+
+    test(`Barrier.abort() ends a wait of ${where}, with its reason`, async () => {
+      await using child = spawn("place", waitNext, "place", "sync");
+      assert(await child.waitNext());
+      assert(child.abort("no longer needed"));
+      assertFalse(await child.waitAbortion());
+      assertEquals(results(await child.stderr.text()), [
+        "place true",
+        `${waitNext} false no longer needed`,
+        "place false no longer needed",
+        "sync false no longer needed",
+      ]);
+    });
+
+    for (
+      const [end, how] of [
+        ["exits", "exited with code 0"],
+        ["crashes", "was killed by SIGKILL"],
+      ] as const
+    ) {
+      test(`Barrier.sync() counts what ${where} places before it ${end}`, async () => {
+        const calls = end === "crashes" ? ["crash"] : [];
+        await using child = spawn("place", "place=last", ...calls);
+        await child.exited.wait();
+        child.place();
+        child.place();
+        assert(await child.sync());
+        assertEquals(child.note, "last");
+        assertFalse(await child.waitNext());
+        assertEquals(
+          child.signal.reason.message,
+          `Child process ${child.pid} ${how} before it reached the barrier`,
+        );
+        assertEquals(results(await child.stderr.text()), [
+          "place true",
+          "place true",
+        ]);
+      });
+    }
+
+    // A shell is ended by its first write to a peer that is gone.
+    if (language === "bash") continue;
+
+    test(`Barrier.place() reaches ${where} that finds its parent gone`, async () => {
+      const directory = await Deno.makeTempDir();
+      const gate = `${directory}/gate`;
+      await new Deno.Command("mkfifo", { args: [gate] }).output();
+      await using child = spawnWithBarrier(
+        ["sh", "-c", 'read -r _ <"$0"; exec "$@"', gate, ...command],
+        { args: ["place", "sync", waitNext], channel, stderr: "piped" },
+      );
+      child.place("last");
+      child.destroy();
+      await settle();
+      await Deno.writeTextFile(gate, "\n");
+      assertEquals(results(await child.stderr.text()), [
+        "place true",
+        "sync true last",
+        `${waitNext} false hung up`,
+      ]);
+      await Deno.remove(directory, { recursive: true });
+    });
+
+    for (
+      const [what, input, said, sent] of [
+        [
+          "text",
+          "half way\n",
+          channel === "fd" ? "true half way" : "false broke the protocol",
+          channel === "fd" ? "" : "abort this is not the barrier protocol\n",
+        ],
+        [
+          "a line that is too long",
+          `+${"x".repeat(4096)}`,
+          "false broke the protocol",
+          "abort this is not the barrier protocol\n",
+        ],
+        ["half a line", "half a", "false hung up", ""],
+      ] as const
+    ) {
+      test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
+        const answer = await converse([...command, waitNext], channel, input);
+        assertEquals(answer, { said: [`${waitNext} ${said}`], sent });
+      });
+    }
+  }
+}
+
+/** Runs a peer with a parent that sends it just these bytes. */
+async function converse(
+  [command, ...args]: string[],
+  channel: BarrierChannelKind,
+  input: string,
+): Promise<{ said: string[]; sent: string }> {
+  const fd = channel === "fd";
+  const child = spawnWithNode(command!, args, {
+    env: { ...Deno.env.toObject(), BARRIER_CHANNEL: fd ? "fd:3" : "stdio" },
+    stdio: fd ? ["ignore", "ignore", "pipe", "pipe"] : "pipe",
+  });
+  const exit = once(child, "exit");
+  (child.stdio[fd ? 3 : 0] as Socket).end(input);
+  const [said, sent] = await Promise.all([
+    text(child.stderr!),
+    text(child.stdio[fd ? 3 : 1] as Socket),
+    exit,
+  ]);
+  return { said: results(said), sent };
+}
+
+for (const { file } of PEERS) {
+  Deno.test(`PROTOCOL.md shows ${file} as it is tested`, async () => {
+    const source = await Deno.readTextFile(`${TESTDATA}/${file}`);
+    const body = source.slice(source.indexOf("\n\n") + 2); // without its head
+    assertStringIncludes(PROTOCOL, `\n${body}\`\`\`\n`);
+  });
+}
+
+for (
+  const [what, end, code] of [
+    ["goes on when its parent does", (child) => child.place(), 0],
+    ["leaves when its parent aborts", (child) => child.abort(), 1],
+    [
+      "leaves when its parent aborts with a reason",
+      (child) => child.abort("why"),
+      1,
+    ],
+    ["leaves when its parent is gone", (child) => child.destroy(), 1],
+  ] as [string, (child: BarrierProcess) => void, number][]
+) {
+  Deno.test(`PROTOCOL.md shows a shell script that ${what}`, async () => {
+    const script = /```sh\n(.+?)```/s.exec(PROTOCOL)![1]!;
+    await using child = spawnWithBarrier(["sh", "-c", script]);
+    assert(await child.waitNext());
+    end(child);
+    assertEquals((await child.status).code, code);
+  });
+}
+
+// Programs that nobody here wrote
+
+Deno.test({
+  name: "Barrier.waitNext() takes the newline of an s6-svscan that is ready",
+  ignore: !isInstalled("s6-svscan"),
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    const daemon = spawnWithBarrier(["s6-svscan", "-d", "3", directory]);
+    assert(await daemon.waitNext());
+    assertEquals(daemon.note, undefined);
+    await assertLivesOn(daemon);
+    await Deno.remove(directory, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "Barrier.note is the address that dbus-daemon prints when it is ready",
+  ignore: !isInstalled("dbus-daemon"),
+  fn: async () => {
+    const daemon = spawnWithBarrier(
+      ["dbus-daemon", "--session", "--nofork", "--print-address=3"],
+      { stderr: "null" }, // it complains of limits that it may not raise
+    );
+    assert(await daemon.waitNext());
+    assertMatch(daemon.note!, /^unix:.+,guid=[0-9a-f]{32}$/);
+    await assertLivesOn(daemon);
+  },
+});
+
+/** A daemon has closed its channel, and still does what it does on `SIGTERM`. */
+async function assertLivesOn(daemon: BarrierProcess): Promise<void> {
+  assert(await daemon.waitAbortion());
+  assertEquals(
+    daemon.signal.reason.message,
+    `Child process ${daemon.pid} closed its channel before it reached the barrier`,
+  );
+  assertFalse(daemon.exited.done);
+  await daemon[Symbol.asyncDispose]();
+  assert((await daemon.status).success);
+}
+
+// Bad input
+
+for (const channel of CHANNELS) {
+  const fd = channel === "fd" ? 3 : 1;
+  const shell = (script: string) =>
+    spawnWithBarrier(["sh", "-c", script], { channel });
+
+  Deno.test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
+    await using child = shell(`echo >&${fd}; exec sleep 1000 ${fd}>&-`);
+    assert(await child.waitNext());
+    assertFalse(await child.waitNext());
+    assertEquals(
+      child.signal.reason.message,
+      `Child process ${child.pid} closed its channel before it reached the barrier`,
+    );
+    assertFalse(child.exited.done);
+  });
+
+  Deno.test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
+    const controller = new AbortController();
+    await using child = shell("exec sleep 1000");
+    const wait = child.waitNext({ signal: controller.signal });
+    assert(child.place());
+    controller.abort(new Error("enough"));
+    await assertRejects(() => wait, Error, "enough");
+    assertFalse(child.isAborted);
+    assertFalse(child.exited.done);
+  });
+
+  Deno.test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
+    await using child = shell("exit 7");
+    assertFalse(await child.waitNext());
+    assertEquals(
+      child.signal.reason.message,
+      `Child process ${child.pid} exited with code 7 before it reached the barrier`,
+    );
+  });
+
+  Deno.test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
+    await using child = shell(`yes '' | head -c 10000000 >&${fd}`);
+    await child.exited.wait();
+    for (let placed = 0; placed < 10_000_000; placed++) child.place();
+    assert(await child.sync());
+    child.place();
+    assertFalse(await child.sync());
+  });
+
+  Deno.test(`Barrier.waitNext() takes a gigabyte of barriers over "${channel}" in constant memory`, async () => {
+    await using child = shell(`
+      for quarter in 1 2 3 4; do
+        yes '' | head -c ${256 * MEGABYTE}
+        echo +$quarter
+      done >&${fd}
+    `);
+    const peaks = [0, 0, 0, 0];
+    while (child.note !== "4") {
+      const quarter = Number(child.note ?? 0);
+      peaks[quarter] = Math.max(peaks[quarter]!, Deno.memoryUsage().rss);
+      assert(await child.waitNext());
+    }
+    assertFalse(await child.waitNext());
+    const [first, ...later] = peaks;
+    assertLess(Math.max(...later) - first!, 256 * MEGABYTE);
+  });
+}
+
+Deno.test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {
+  const child = childModule(
+    "stdio",
+    `
+    console.error(await barrier.sync());
+    barrier.place();
+    console.error(await barrier.sync());
+    `,
+  );
+  const { stderr } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      `yes '' | head -c ${1024 * MEGABYTE} | "$@"`,
+      "sh",
+      ...[Deno.execPath(), "run", "--allow-env", child],
+    ],
+    env: { BARRIER_STATE: String(1024 * MEGABYTE) },
+  }).output();
+  assertEquals(new TextDecoder().decode(stderr), "true\nfalse\n");
+});
