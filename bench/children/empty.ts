@@ -1,0 +1,1 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.

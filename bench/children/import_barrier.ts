@@ -1,0 +1,3 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import "@ipc/barrier/barrier";
