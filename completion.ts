@@ -503,6 +503,10 @@ export class SharedCompletion {
         `Cannot wait as 'timeout' must be 0 or more milliseconds: received ${timeout}`,
       );
     }
+    if (timeout === Infinity) { // no need to look at the clock, which costs
+      while (!this.tryWait()) this.#block(timeout);
+      return true;
+    }
     const deadline = performance.now() + timeout;
     while (!this.tryWait()) {
       if (!this.#block(deadline - performance.now())) return this.tryWait();
@@ -640,24 +644,24 @@ export class SharedCompletion {
     return true;
   }
 
-  /** Waits in the engine's queue, again and again, until it is served. */
+  /** Looks for a completion, and sleeps in the engine's queue, in turn. */
   #sleep(sleeper: Sleeper): void {
     sleeper.asleep = false;
-    while (this.#sleepers.has(sleeper)) {
-      const sleep = Atomics.waitAsync(this.#counter, 0, 0);
-      if (sleep.async) {
-        sleeper.asleep = true;
-        sleep.value.then(() => this.#sleep(sleeper));
-        return;
-      }
+    for (;;) {
       this.#serveOne();
+      if (!this.#sleepers.has(sleeper)) return;
+      const sleep = Atomics.waitAsync(this.#counter, 0, 0);
+      if (!sleep.async) continue; // there is one by now
+      sleeper.asleep = true;
+      sleep.value.then(() => this.#sleep(sleeper));
+      return;
     }
   }
 
   #remove(sleeper: Sleeper): void {
     this.#sleepers.delete(sleeper);
     // A task that waits again at once shall not pay for another timer.
-    if (this.#sleepers.size === 0) queueMicrotask(() => this.#unref());
+    if (this.#sleepers.size === 0) RESOLVED.then(() => this.#unref());
     // Nobody can leave the engine's queue but by being woken, and who left us
     // would swallow another's wake-up there. So all are woken, in all threads,
     // and who still waits goes to sleep again.

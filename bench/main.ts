@@ -12,16 +12,17 @@ import { processes } from "./processes.ts";
 import { tasks } from "./tasks.ts";
 import { threads } from "./threads.ts";
 
-function print(cells: [string, string, string, string]): void {
-  const [what, ...rest] = cells;
-  console.log(what.padEnd(78), ...rest.map((cell) => cell.padEnd(14)));
+function print(what: string, result: string, limit: string, ok: string): void {
+  console.log(
+    `${what.padEnd(77)} | ${result.padEnd(21)} | ${limit.padEnd(5)} | ${ok}`,
+  );
 }
 
 let missed = false;
-print(["what", "ours / peer", "limit", "ok"]);
+print("what", "ours / peer", "limit", "ok");
 for (const rows of [processes, tasks, threads]) {
   for await (const { what, result, limit, ok } of rows()) {
-    print([what, result, limit, ok === undefined ? "-" : ok ? "yes" : "NO"]);
+    print(what, result, limit, ok === undefined ? "-" : ok ? "yes" : "no");
     if (ok === false) missed = true;
   }
 }

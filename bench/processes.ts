@@ -16,12 +16,12 @@ export async function* processes(): AsyncGenerator<Row> {
   yield ratio(
     'spawnWithBarrier() to sync(), "fd" / node:child_process to a byte by node:net',
     1.1,
-    await compare(() => spawnToSync("fd"), spawnToByte, { runs: 60 }),
+    await compare(() => spawnToSync("fd"), spawnToByte, { runs: 101 }),
   );
   yield ratio(
     'spawnWithBarrier() to sync(), "stdio" / Deno.Command to a byte of stdout',
     1.15,
-    await compare(() => spawnToSync("stdio"), spawnToStdout, { runs: 60 }),
+    await compare(() => spawnToSync("stdio"), spawnToStdout, { runs: 101 }),
   );
   for (const module of ["barrier", "completion"]) {
     yield difference(

@@ -37,7 +37,7 @@ export async function* tasks(): AsyncGenerator<Row> {
     try {
       semaphore = await emptySemaphore();
     } catch {
-      const result = `skipped: cannot load ${peer}`;
+      const result = "skipped: not in reach";
       yield { what: uncontended, result, limit: "1.00" };
       yield { what: contended, result, limit: "1.00" };
       continue;

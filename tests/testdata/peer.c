@@ -33,6 +33,10 @@ static void barrier_init(struct barrier *b)
         const char *channel = getenv("BARRIER_CHANNEL");
         const char *state = getenv("BARRIER_STATE");
 
+        if (!channel) {
+                fprintf(stderr, "BARRIER_CHANNEL is not set\n");
+                exit(EXIT_FAILURE);
+        }
         memset(b, 0, sizeof(*b));
         b->accepts_text = strcmp(channel, "stdio") != 0;
         if (strcmp(channel, "stdio") == 0) {

@@ -5,7 +5,7 @@
 #
 #     peer.sh place wait_next place="half way" sync abort="disk full"
 
-case $BARRIER_CHANNEL in
+case ${BARRIER_CHANNEL:?} in
   stdio) in=0 out=1 ;;
   fd:*) in=${BARRIER_CHANNEL#fd:} out=$in ;;
 esac
