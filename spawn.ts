@@ -655,7 +655,7 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
     this.#streams = [];
     if (socket) {
       this.#streams.push(stdout);
-      if (options.stdout === "piped") this.#stdout = new OutputStream(stdout);
+      if (options.stdout === "piped") this.#stdout = outputStream(stdout);
       else if (options.stdout === "null") stdout.resume();
       else this.#output.forward();
       if (stdin) {
@@ -665,7 +665,7 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
     }
     if (stderr) {
       this.#streams.push(stderr);
-      this.#stderr = new OutputStream(stderr);
+      this.#stderr = outputStream(stderr);
     }
 
     const onAbort = () => {
@@ -839,51 +839,41 @@ class Output {
   }
 }
 
-/** What a child writes to a pipe, shaped like the streams of `Deno.ChildProcess`. */
-class OutputStream extends ReadableStream<Uint8Array<ArrayBuffer>>
-  implements Deno.SubprocessReadableStream {
-  constructor(socket: Socket) {
-    let open = true;
-    super({
-      start(controller) {
-        const end = () => {
-          if (open) controller.close();
-          open = false;
-        };
-        socket.on("data", (bytes: Uint8Array) => {
-          if (!open) return;
-          controller.enqueue(new Uint8Array(bytes));
-          if (controller.desiredSize! <= 0) socket.pause();
-        });
-        socket.once("end", end);
-        socket.once("close", end);
-        socket.on("error", () => {}); // "close" follows
-      },
-      pull() {
-        socket.resume();
-      },
-      cancel() {
+/**
+ * Makes a stream like those of `Deno.ChildProcess` of what a child writes. A
+ * class that extends `ReadableStream` would load it in every child as well.
+ */
+function outputStream(socket: Socket): Deno.SubprocessReadableStream {
+  let open = true;
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(controller) {
+      const end = () => {
+        if (open) controller.close();
         open = false;
-        socket.destroy();
-      },
-    }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX }));
-  }
-
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return new Response(this).arrayBuffer();
-  }
-
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Response(this).bytes();
-  }
-
-  json(): Promise<unknown> {
-    return new Response(this).json();
-  }
-
-  text(): Promise<string> {
-    return new Response(this).text();
-  }
+      };
+      socket.on("data", (bytes: Uint8Array) => {
+        if (!open) return;
+        controller.enqueue(new Uint8Array(bytes));
+        if (controller.desiredSize! <= 0) socket.pause();
+      });
+      socket.once("end", end);
+      socket.once("close", end);
+      socket.on("error", () => {}); // "close" follows
+    },
+    pull() {
+      socket.resume();
+    },
+    cancel() {
+      open = false;
+      socket.destroy();
+    },
+  }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX }));
+  return Object.assign(stream, {
+    arrayBuffer: () => new Response(stream).arrayBuffer(),
+    bytes: () => new Response(stream).bytes(),
+    json: () => new Response(stream).json(),
+    text: () => new Response(stream).text(),
+  });
 }
 
 function writableStream(socket: Socket): WritableStream<Uint8Array> {

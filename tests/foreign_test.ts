@@ -405,6 +405,16 @@ for (const channel of CHANNELS) {
   });
 }
 
+Deno.test('Barrier.signal quotes what a child prints over "stdio" that does not speak the protocol', async () => {
+  await using child = spawnWithBarrier(["echo", "hello"], { channel: "stdio" });
+  assertFalse(await child.waitNext());
+  assert(child.weAborted);
+  assertEquals(
+    child.signal.reason.message,
+    'Cannot read "hello" from the peer: it is no barrier and no abortion, a program whose stdout is the channel must print to stderr',
+  );
+});
+
 Deno.test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {
   const child = childModule(
     "stdio",
