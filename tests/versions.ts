@@ -44,7 +44,8 @@ async function test(
     stderr: "null",
   }).output();
   const output = new TextDecoder().decode(stdout);
-  const counts = output.match(/\d+ passed.*?\d+ failed/)?.[0] ?? "did not run";
+  const counts = output.match(/\d+ passed.*?\d+ failed/)?.[0]
+    .replace(" |", ",") ?? "did not run";
   if (!success) {
     failed = true;
     console.error(output);
