@@ -144,3 +144,18 @@ Deno.test({
     assertEquals(code, 0);
   },
 });
+
+Deno.test("examples/worker.ts cleans up when its thread is gone", async () => {
+  const { code, stdout, stderr } = await run("worker.ts");
+  assertEquals(stderr, "");
+  assertEquals(
+    stdout,
+    `\
+thread: at work
+main: stop
+thread: the last entry
+main: it is gone, clean up
+`,
+  );
+  assertEquals(code, 0);
+});
