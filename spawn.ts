@@ -747,8 +747,12 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
    * the barrier was not reached. If stdout stays, the child lives on.
    */
   async #channelEnded(): Promise<void> {
-    await within(STDOUT_GRACE, this.#output.ended.wait());
-    if (this.#output.ended.done) await within(EXIT_GRACE, this.exited.wait());
+    const { ended } = this.#output;
+    await within(
+      STDOUT_GRACE,
+      Promise.race([ended.wait(), this.exited.wait()]),
+    );
+    if (ended.done) await within(EXIT_GRACE, this.exited.wait());
     this.#hangUp();
   }
 

@@ -295,6 +295,7 @@ Deno.test("BarrierProcess ends its child's stdout when nobody reads this process
   await parent.stdout.cancel();
   assertEquals((await parent.stderr.text()).split("\n").at(-2), "ended");
   await parent.stdin.close();
+  await parent.status;
 });
 
 Deno.test('BarrierProcess has streams when "piped" is asked for', async () => {
