@@ -270,6 +270,9 @@ export interface InheritBarrierOptions {
  * Picks up the barrier that this process's parent made with
  * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
  *
+ * A program that another one became by `exec` goes on counting from
+ * `BARRIER_STATE`, if it may read that variable, and from 0 otherwise.
+ *
  * If stdin and stdout are the channel, `console.log` and its kin print to stderr
  * from now on. This process then notices what its parent does only while a wait
  * is pending, or once {@linkcode Barrier.signal} was asked for. A wait that is
