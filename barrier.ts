@@ -51,9 +51,6 @@ const LINE_MAX = 4096;
 const NEWLINE = 0x0a;
 const BARRIER = Uint8Array.of(NEWLINE);
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
 export type BarrierRole = "parent" | "child";
 
@@ -626,7 +623,7 @@ export class Barrier implements Disposable {
    */
   abort(reason?: string): boolean {
     const line = reason === undefined
-      ? encoder.encode("abort\n")
+      ? encode("abort\n")
       : encodeLine("abort ", reason, "reason");
     if (this.#destroyed) return false;
     if (!this.#iAborted) {
@@ -994,7 +991,7 @@ export class Barrier implements Disposable {
     this.#lineLength = 0;
     let text: string;
     try {
-      text = decoder.decode(line);
+      text = decode(line);
     } catch {
       return this.#violation(line, "it is not UTF-8");
     }
@@ -1251,8 +1248,8 @@ class PortChannel implements BarrierChannel {
 function toBytes(data: unknown): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (typeof data === "string") return encoder.encode(data);
-  return encoder.encode(`${Object.prototype.toString.call(data)}\n`);
+  if (typeof data === "string") return encode(data);
+  return encode(`${Object.prototype.toString.call(data)}\n`);
 }
 
 function encodeLine(
@@ -1268,11 +1265,11 @@ function encodeLine(
   if (hasControl(text) || !text.isWellFormed()) {
     throw new TypeError(
       `Cannot send ${what} ${
-        quote(encoder.encode(text))
+        quote(encode(text))
       }: expected one line of text without control characters`,
     );
   }
-  const line = encoder.encode(`${prefix}${text}\n`);
+  const line = encode(`${prefix}${text}\n`);
   if (line.length - 1 > LINE_MAX) {
     const size = line.length - 1 - prefix.length;
     const room = LINE_MAX - prefix.length;
@@ -1299,6 +1296,24 @@ function quote(bytes: Uint8Array): string {
     else text += `\\x${byte.toString(16).padStart(2, "0")}`;
   }
   return `"${text}${more}"`;
+}
+
+/*
+ * The coders are no constants of the module: making them is a good part of what
+ * a child takes to import it, and few children ever send or receive text.
+ */
+let encoder: TextEncoder | undefined;
+let decoder: TextDecoder | undefined;
+
+function encode(text: string): Uint8Array {
+  encoder ??= new TextEncoder();
+  return encoder.encode(text);
+}
+
+/** @throws {TypeError} If the bytes are not UTF-8. */
+function decode(bytes: Uint8Array): string {
+  decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return decoder.decode(bytes);
 }
 
 /** The expression is not a constant, as making it takes a child a millisecond. */

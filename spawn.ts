@@ -323,10 +323,17 @@ let inherited = false;
 
 /** Reads a variable if that is allowed, and hides it from processes below. */
 function takeVariable(variable: string): string | undefined {
-  if (!mayRead(variable)) return undefined;
-  const value = Deno.env.get(variable);
-  Deno.env.delete(variable);
-  return value;
+  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
+  // saves a child a query that takes as long as all the rest of this.
+  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
+  try {
+    const value = Deno.env.get(variable);
+    if (value !== undefined) Deno.env.delete(variable);
+    return value;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
 }
 
 function mayRead(variable: string): boolean {
@@ -1074,9 +1081,7 @@ function launch(
   const { spawn } = builtin<typeof import("node:child_process")>(
     "node:child_process",
   );
-  const variables: Record<string, string> = {
-    ...clearEnv ? {} : Deno.env.toObject(),
-  };
+  const variables = clearEnv ? {} : Deno.env.toObject();
   delete variables[STATE_VARIABLE]; // if there is one, it is this process's own
   Object.assign(variables, env, {
     [CHANNEL_VARIABLE]: channel === "fd" ? `fd:${CHANNEL_FD}` : channel,

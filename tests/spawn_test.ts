@@ -16,6 +16,7 @@ import {
   type SpawnWithBarrierOptions,
 } from "../mod.ts";
 import { CHANNELS, settle } from "./driver.ts";
+import { isInstalled } from "./programs.ts";
 import { childModule, readUntil, runParent, startParent } from "./scripts.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -763,6 +764,27 @@ for (
     assertEquals(exitCode, 0);
   });
 }
+
+Deno.test({
+  name: "inheritBarrier() asks for no permission at a terminal",
+  ignore: !isInstalled("python3"),
+  async fn() {
+    const terminal = "import pty, sys; pty.spawn(sys.argv[1:])";
+    const module = childModule(
+      "fd",
+      "console.log('no requests');",
+    );
+    await using child = spawnWithBarrier(
+      ["python3", "-c", terminal, Deno.execPath(), "run", module],
+      { stdin: "null", stdout: "piped" },
+    );
+    const reader = child.stdout.getReader();
+    // Deno's question has the word in it.
+    const output = await readUntil(reader, "requests");
+    await reader.cancel();
+    assertEquals(output.trim(), "no requests");
+  },
+});
 
 Deno.test("inheritBarrier() rejects for a channel that cannot be", async () => {
   const { stderr } = await runParent(
