@@ -14,15 +14,17 @@ import {
 const ROUNDS = 1_000;
 const RUNS = { runs: 7, slices: 20 };
 
-/**
- * Completions between threads. To wake an event loop takes as long by a message
- * as it does by bare atomics, so what is faster is to block a worker.
- */
+/** Completions between threads, with an event loop at both ends or at one. */
 export async function* threads(): AsyncGenerator<Row> {
   yield ratio(
     "SharedCompletion round trip by wait() / Atomics.waitAsync()",
     1.2,
     await compareThreads(byCompletions(false), byFlags),
+  );
+  yield ratio(
+    "SharedCompletion round trip by wait() / postMessage()",
+    1,
+    await compareThreads(byCompletions(false), byMessages),
   );
   yield ratio(
     "SharedCompletion round trip by wait() and waitSync() / postMessage()",
