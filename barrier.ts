@@ -893,27 +893,26 @@ export class Barrier implements Disposable {
       return Promise.resolve(queue === this.#abortions && !this.#iAborted);
     }
     return new Promise((resolve, reject) => {
-      if (this.#waiting() === 0) this.#channel.ref();
-      if (signal === undefined) {
-        queue.add(resolve);
-        return;
+      let waiter: Waiter = resolve;
+      if (signal !== undefined) {
+        const cancel = () => {
+          queue.delete(waiter);
+          if (this.#waiting() === 0) this.#channel.unref();
+          // What the last sync had spoken for is there for the others, but not
+          // for those that the same signal cancels after this one.
+          queueMicrotask(() => {
+            if (this.#canTake()) this.#serve();
+          });
+          reject(signal.reason);
+        };
+        waiter = (result) => {
+          signal.removeEventListener("abort", cancel);
+          resolve(result);
+        };
+        signal.addEventListener("abort", cancel, { once: true });
       }
-      const waiter = (result: boolean) => {
-        signal.removeEventListener("abort", cancel);
-        resolve(result);
-      };
-      const cancel = () => {
-        queue.delete(waiter);
-        if (this.#waiting() === 0) this.#channel.unref();
-        // What the last sync had spoken for is there for the others, but not for
-        // those that the same signal cancels after this one.
-        queueMicrotask(() => {
-          if (this.#canTake()) this.#serve();
-        });
-        reject(signal.reason);
-      };
+      if (this.#waiting() === 0) this.#channel.ref();
       queue.add(waiter);
-      signal.addEventListener("abort", cancel, { once: true });
     });
   }
 

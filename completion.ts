@@ -142,20 +142,20 @@ export class Completion {
         previous: this.#tail,
         next: undefined,
       };
+      if (signal !== undefined) {
+        const cancel = () => {
+          this.#remove(waiter);
+          reject(signal.reason);
+        };
+        waiter.resolve = () => {
+          signal.removeEventListener("abort", cancel);
+          resolve();
+        };
+        signal.addEventListener("abort", cancel, { once: true });
+      }
       if (this.#tail) this.#tail.next = waiter;
       else this.#head = waiter;
       this.#tail = waiter;
-
-      if (signal === undefined) return;
-      const cancel = () => {
-        this.#remove(waiter);
-        reject(signal.reason);
-      };
-      waiter.resolve = () => {
-        signal.removeEventListener("abort", cancel);
-        resolve();
-      };
-      signal.addEventListener("abort", cancel, { once: true });
     });
   }
 
@@ -450,9 +450,6 @@ export class SharedCompletion {
     return new Promise((resolve, reject) => {
       if (this.tryWait()) return resolve();
       const sleeper: Sleeper = { resolve, asleep: false };
-      this.#sleepers.add(sleeper);
-      this.#timer ??= setInterval(() => {}, LONG);
-
       if (signal !== undefined) {
         const cancel = () => {
           this.#serve(); // what came before the cancellation counts
@@ -466,6 +463,8 @@ export class SharedCompletion {
         };
         signal.addEventListener("abort", cancel, { once: true });
       }
+      this.#sleepers.add(sleeper);
+      this.#timer ??= setInterval(() => {}, LONG);
       this.#sleep(sleeper);
     });
   }

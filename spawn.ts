@@ -958,6 +958,15 @@ function commandLine(
   options: SpawnWithBarrierOptions,
 ): string[] {
   const { args = [], permissions, denoArgs } = options;
+  for (const [name, list] of Object.entries({ args, denoArgs })) {
+    if (list !== undefined && !Array.isArray(list)) {
+      throw new TypeError(
+        `Cannot spawn a child as '${name}' must be an array of strings: received ${
+          Deno.inspect(list)
+        }`,
+      );
+    }
+  }
   let words: string[];
   if (Array.isArray(target)) {
     if (permissions !== undefined || denoArgs !== undefined) {

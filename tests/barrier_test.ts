@@ -715,6 +715,13 @@ for (const wait of WAITS) {
     ]);
   });
 
+  Deno.test(`Barrier.${wait}() rejects for what is no signal, and waits for nothing`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 });
+    const signal = "1 s" as unknown as AbortSignal;
+    await assertRejects(() => barrier[wait]({ signal }), TypeError);
+    assertFalse(channel.calls.includes("ref"));
+  });
+
   Deno.test(`Barrier.${wait}() rejects when its signal is aborted, and disturbs no other wait`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 });
     const controller = new AbortController();

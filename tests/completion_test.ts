@@ -94,6 +94,14 @@ Deno.test("Completion.wait() with an aborted signal rejects and takes nothing", 
   assert(completion.tryWait());
 });
 
+Deno.test("Completion.wait() rejects for what is no signal, and takes nothing", async () => {
+  const completion = new Completion();
+  const signal = "1 s" as unknown as AbortSignal;
+  await assertRejects(() => completion.wait({ signal }), TypeError);
+  completion.complete();
+  assert(completion.done);
+});
+
 Deno.test("Completion.wait() rejects with a TimeoutError when AbortSignal.timeout() fires", async () => {
   const completion = new Completion();
   const error = await assertRejects(

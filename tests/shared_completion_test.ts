@@ -187,6 +187,14 @@ Deno.test("SharedCompletion.wait() is served first come, first served between th
   assertFalse(completion.done);
 });
 
+Deno.test("SharedCompletion.wait() rejects for what is no signal, and takes nothing", async () => {
+  const completion = new SharedCompletion();
+  const signal = "1 s" as unknown as AbortSignal;
+  await assertRejects(() => completion.wait({ signal }), TypeError);
+  completion.complete();
+  assert(completion.done);
+});
+
 Deno.test("SharedCompletion.wait() that was cancelled swallows no wake-up, even if its thread blocks at once", async () => {
   const completion = new SharedCompletion();
   const answer = new SharedCompletion();

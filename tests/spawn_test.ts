@@ -640,6 +640,18 @@ Deno.test("spawnWithBarrier() throws for an option that is not valid", () => {
     ["a.ts", { args: ["a\0b"] }, TypeError, 'received "a\\x00b"'],
     [
       ["sh"],
+      { args: "a" },
+      TypeError,
+      `'args' must be an array of strings: received "a"`,
+    ],
+    [
+      "a.ts",
+      { denoArgs: "--watch" },
+      TypeError,
+      `'denoArgs' must be an array of strings: received "--watch"`,
+    ],
+    [
+      ["sh"],
       { permissions: "all" },
       TypeError,
       "'permissions' and 'denoArgs' are for a Deno module",
