@@ -55,6 +55,9 @@ const KERNEL_BUFFER_MAX = 1024 * 1024;
 const STDOUT_GRACE = 100;
 const EXIT_GRACE = 2_000;
 
+/** How long, in milliseconds, a stdout that takes no bytes is left alone. */
+const STDOUT_RETRY = 10;
+
 /** The longest delay, in milliseconds, that `setTimeout` takes. */
 const DELAY_MAX = 2 ** 31 - 1;
 
@@ -127,7 +130,8 @@ export interface SpawnWithBarrierOptions {
   stderr?: BarrierStdio;
   /**
    * Ends the child: the barrier is aborted with the signal's reason, and the
-   * child is ended as `await using` does it.
+   * child is ended as `await using` does it. A signal that is aborted already
+   * makes the call throw its reason.
    */
   signal?: AbortSignal;
   /**
@@ -194,8 +198,9 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
   /** Lets the process keep this one alive, as it does at first. */
   ref(): void;
   /**
-   * Lets this process end while the other still runs. A pending wait keeps it
-   * alive even so.
+   * Lets this process end while the other still runs. A pending wait or read
+   * keeps it alive even so, and so does what was placed while the channel was
+   * full.
    */
   unref(): void;
   /**
@@ -401,6 +406,9 @@ class SocketChannel implements BarrierChannel {
   /** What to do at the end of what the peer sent. */
   onEnd: () => void = () => this.hangUp();
   #receiver: BarrierReceiver | undefined;
+  /** Why the channel keeps the event loop alive: a wait, a write under way. */
+  #wanted = false;
+  #writing = false;
   #writes = 0;
   #held = new Uint8Array(0);
   #heldLength = 0;
@@ -410,7 +418,10 @@ class SocketChannel implements BarrierChannel {
     this.#writable = writable;
     this.acceptsText = acceptsText;
     readable.on("error", () => {}); // "close" follows
-    ignoreWriteErrors(writable);
+    watchWrites(writable, (writing) => {
+      this.#writing = writing;
+      this.#keepAlive();
+    });
   }
 
   open(receiver: BarrierReceiver): void {
@@ -420,8 +431,7 @@ class SocketChannel implements BarrierChannel {
     });
     this.#readable.once("end", () => this.onEnd());
     this.#readable.once("close", () => this.onEnd());
-    this.#readable.unref();
-    this.#writable.unref();
+    this.#keepAlive();
   }
 
   send(bytes: Uint8Array): void {
@@ -431,7 +441,10 @@ class SocketChannel implements BarrierChannel {
   }
 
   #hold(bytes: Uint8Array): void {
-    if (this.#heldLength === 0) addEventListener("unload", this.#flush);
+    if (this.#heldLength === 0) {
+      addEventListener("unload", this.#flush);
+      addEventListener("error", this.#flush);
+    }
     const length = this.#heldLength + bytes.length;
     if (length > this.#held.length) {
       const grown = new Uint8Array(Math.max(2 * length, 4_096));
@@ -442,11 +455,12 @@ class SocketChannel implements BarrierChannel {
     this.#heldLength = length;
   }
 
-  /** The end of a turn, or of the process. */
+  /** The end of a turn, or of the process, by itself or by an error. */
   readonly #flush = (): void => {
     this.#writes = 0;
     if (this.#heldLength === 0) return;
     removeEventListener("unload", this.#flush);
+    removeEventListener("error", this.#flush);
     this.#write(this.#held.subarray(0, this.#heldLength));
     this.#held = new Uint8Array(0);
     this.#heldLength = 0;
@@ -476,11 +490,20 @@ class SocketChannel implements BarrierChannel {
   }
 
   ref(): void {
-    this.#readable.ref();
+    this.#wanted = true;
+    this.#keepAlive();
   }
 
   unref(): void {
-    this.#readable.unref();
+    this.#wanted = false;
+    this.#keepAlive();
+  }
+
+  #keepAlive(): void {
+    if (this.#writing) this.#writable.ref();
+    else this.#writable.unref();
+    if (this.#wanted) this.#readable.ref();
+    else if (this.#readable !== this.#writable) this.#readable.unref();
   }
 }
 
@@ -568,6 +591,7 @@ function printToStderr(): void {
   let stderr: Console | undefined;
   for (
     const method of [
+      "clear",
       "count",
       "countReset",
       "table",
@@ -586,16 +610,29 @@ function printToStderr(): void {
 }
 
 /**
- * Keeps a socket alive after a write to it has failed, which would destroy it:
- * what the peer sent before it went away is still to come, and then the end.
+ * Tells whether a write waits for room in the kernel's buffer, and keeps the
+ * socket from being destroyed by a write that fails: what the peer sent before
+ * it went away is still to come, and then the end.
  */
-function ignoreWriteErrors(socket: Socket): void {
+function watchWrites(
+  socket: Socket,
+  onChange: (writing: boolean) => void,
+): void {
+  const watched = (write: (done: () => void) => void, done: () => void) => {
+    let written = false;
+    write(() => {
+      written = true;
+      done();
+      if (socket.writableLength === 0) onChange(false);
+    });
+    if (!written) onChange(true);
+  };
   const write = socket._write;
   const writev = socket._writev!;
   socket._write = (chunk, encoding, callback) =>
-    write.call(socket, chunk, encoding, () => callback());
+    watched((done) => write.call(socket, chunk, encoding, done), callback);
   socket._writev = (chunks, callback) =>
-    writev.call(socket, chunks, () => callback());
+    watched((done) => writev.call(socket, chunks, done), callback);
   socket.on("error", () => {}); // "close" follows
 }
 
@@ -664,19 +701,19 @@ class SpawnedBarrier extends Barrier implements BarrierProcess {
     this.#output = new Output(stdout);
     this.#streams = [];
     if (socket) {
-      this.#streams.push(stdout);
-      if (options.stdout === "piped") this.#stdout = outputStream(stdout);
-      else if (options.stdout === "null") stdout.resume();
-      else this.#output.forward();
+      if (options.stdout === "piped") {
+        this.#stdout = outputStream(stdout);
+      } else {
+        this.#streams.push(stdout);
+        if (options.stdout === "null") stdout.resume();
+        else this.#output.forward();
+      }
       if (stdin) {
         this.#streams.push(stdin);
         this.#stdin = writableStream(stdin);
       }
     }
-    if (stderr) {
-      this.#streams.push(stderr);
-      this.#stderr = outputStream(stderr);
-    }
+    if (stderr) this.#stderr = outputStream(stderr);
 
     const onAbort = () => {
       this.abort(oneLine(signal!.reason));
@@ -839,9 +876,7 @@ class Output {
       }
       this.#backlog -= item.length;
       try {
-        for (let bytes = item; bytes.length > 0;) {
-          bytes = bytes.subarray(await Deno.stdout.write(bytes));
-        }
+        await writeToStdout(item);
       } catch {
         // Nobody reads this process's stdout any more. The child is to notice
         // that as it would had it really inherited it.
@@ -853,35 +888,80 @@ class Output {
   }
 }
 
+async function writeToStdout(bytes: Uint8Array): Promise<void> {
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(await Deno.stdout.write(bytes));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      // Some other process made it non-blocking, as Node does with what it
+      // shares. That there is room again shows in no event.
+      await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
+    }
+  }
+}
+
 /**
- * Makes a stream like those of `Deno.ChildProcess` of what a child writes. A
- * class that extends `ReadableStream` would load it in every child as well.
+ * Makes a stream like those of `Deno.ChildProcess` of what a child writes: it
+ * keeps this process alive while a read is pending. Only a stream that holds no
+ * chunks itself tells of that.
  */
 function outputStream(socket: Socket): Deno.SubprocessReadableStream {
-  let open = true;
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    start(controller) {
-      const end = () => {
-        if (open) controller.close();
-        open = false;
-      };
-      socket.on("data", (bytes: Uint8Array) => {
-        if (!open) return;
-        controller.enqueue(new Uint8Array(bytes));
-        if (controller.desiredSize! <= 0) socket.pause();
-      });
+  const chunks = new Set<Uint8Array<ArrayBuffer>>();
+  let backlog = 0;
+  let ended = false;
+  let reading = false;
+  let controller: ReadableByteStreamController;
+
+  const close = () => {
+    controller.close();
+    controller.byobRequest?.respond(0);
+  };
+  const deliver = (chunk: Uint8Array<ArrayBuffer>) => {
+    chunks.delete(chunk);
+    backlog -= chunk.length;
+    if (backlog <= BACKLOG_MAX) socket.resume();
+    controller.enqueue(chunk);
+    if (ended && chunks.size === 0) close();
+  };
+  const receive = (bytes: Uint8Array) => {
+    const chunk = new Uint8Array(bytes);
+    chunks.add(chunk);
+    backlog += chunk.length;
+    if (backlog > BACKLOG_MAX) socket.pause();
+    if (!reading) return;
+    reading = false;
+    socket.unref();
+    deliver(chunk);
+  };
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    if (chunks.size === 0) close();
+  };
+
+  const stream = new ReadableStream({
+    type: "bytes",
+    start(streamController) {
+      controller = streamController;
+      socket.on("data", receive);
       socket.once("end", end);
       socket.once("close", end);
       socket.on("error", () => {}); // "close" follows
+      socket.unref();
     },
     pull() {
-      socket.resume();
+      const [chunk] = chunks;
+      if (chunk !== undefined) return deliver(chunk);
+      reading = true;
+      socket.ref();
     },
     cancel() {
-      open = false;
+      ended = true;
+      socket.off("data", receive);
       socket.destroy();
     },
-  }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG_MAX }));
+  });
   return Object.assign(stream, {
     arrayBuffer: () => new Response(stream).arrayBuffer(),
     bytes: () => new Response(stream).bytes(),
@@ -910,7 +990,11 @@ function writableStream(socket: Socket): WritableStream<Uint8Array> {
       );
     },
     close() {
-      return new Promise((resolve) => socket.end(resolve));
+      if (socket.closed) return;
+      return new Promise((resolve) => {
+        socket.once("close", resolve); // also if the child is gone
+        socket.end();
+      });
     },
     abort() {
       socket.destroy();
@@ -1233,7 +1317,7 @@ function commandStatus(
 /** Makes one line of whatever a signal was aborted with. */
 function oneLine(reason: unknown): string {
   const text = reason instanceof Error
-    ? reason.message
+    ? String(reason.message)
     : typeof reason === "string"
     ? reason
     : Deno.inspect(reason);

@@ -147,6 +147,54 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
+  Deno.test(`Barrier.place() arrives over "${channel}" 10,000 times when a child's next step is an error`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        channel,
+        `
+        setTimeout(() => {
+          for (let i = 0; i < 10_000; i++) barrier.place();
+          throw new Error("enough");
+        });
+        `,
+      ),
+      { channel, stderr: "null" },
+    );
+    await child.exited.wait();
+    for (let i = 0; i < 10_000; i++) child.place();
+    assert(await child.sync());
+    assertEquals((await child.status).code, 1);
+  });
+
+  for (const end of ["", "barrier.destroy();"]) {
+    Deno.test(`Barrier.place() arrives over "${channel}" in 1,000 turns that nobody reads in when a child ${end ? "destroys its barrier" : "comes to its end"}`, async () => {
+      const directory = await Deno.makeTempDir();
+      const fifo = `${directory}/placed`;
+      await new Deno.Command("mkfifo", { args: [fifo] }).output();
+      await using child = spawnWithBarrier(
+        childModule(
+          channel,
+          `
+          for (let i = 0; i < 1_000; i++) {
+            barrier.place();
+            await new Promise((resolve) => setTimeout(resolve, 0));
+          }
+          ${end}
+          Deno.writeTextFileSync(${JSON.stringify(fifo)}, "");
+          `,
+        ),
+        { channel, permissions: { write: [fifo] } },
+      );
+      Deno.readTextFileSync(fifo); // until then this thread stands still
+      for (let i = 0; i < 1_000; i++) child.place();
+      assert(await child.sync());
+      child.place();
+      assertFalse(await child.sync());
+      assertEquals((await child.status).code, 0);
+      await Deno.remove(directory, { recursive: true });
+    });
+  }
+
   Deno.test(`Barrier.abort() arrives over "${channel}" when a child's next call is Deno.exit()`, async () => {
     await using child = spawnWithBarrier(
       childModule(channel, "barrier.abort('why'); Deno.exit(1);"),

@@ -18,7 +18,7 @@ export function childModule(channel: BarrierChannelKind, body: string): string {
 }
 
 /** A parent of its own: `body` runs with the library imported. */
-function parentModule(body: string): string {
+export function parentModule(body: string): string {
   return dataUrl(`
     import { spawnWithBarrier, inheritBarrier } from ${LIBRARY};
     ${body}

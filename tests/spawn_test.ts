@@ -17,7 +17,13 @@ import {
 } from "../mod.ts";
 import { CHANNELS, settle } from "./driver.ts";
 import { isInstalled } from "./programs.ts";
-import { childModule, readUntil, runParent, startParent } from "./scripts.ts";
+import {
+  childModule,
+  parentModule,
+  readUntil,
+  runParent,
+  startParent,
+} from "./scripts.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -287,6 +293,44 @@ Deno.test("BarrierProcess.status is not delayed by a grandchild that prints late
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test({
+  name:
+    "BarrierProcess.status resolves when everything is forwarded to a stdout that somebody made non-blocking",
+  ignore: !isInstalled("python3"),
+  async fn() {
+    // What a terminal is to both, as it is for many a child of Node's.
+    const script =
+      'import os; os.set_blocking(2, False); print("line\\n" * 200_000, end="")';
+    const directory = await Deno.makeTempDir();
+    const fifo = `${directory}/printed`;
+    await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    const parent = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'exec "$@" 2>&1',
+        "sh",
+        Deno.execPath(),
+        "run",
+        "--allow-all",
+        parentModule(`
+          const child = spawnWithBarrier(["python3", "-c", ${code(script)}]);
+          await child.exited.wait();
+          Deno.writeTextFileSync(${code(fifo)}, "");
+          console.log("code", (await child.status).code);
+        `),
+      ],
+      stdout: "piped",
+    }).spawn();
+    await Deno.readTextFile(fifo); // from now on stdout is read
+    assertEquals(
+      await parent.stdout.text(),
+      `${"line\n".repeat(200_000)}code 0\n`,
+    );
+    await parent.status;
+    await Deno.remove(directory, { recursive: true });
+  },
+});
+
 Deno.test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
   // The child prints until that fails.
   const parent = startParent(`
@@ -330,6 +374,69 @@ Deno.test("BarrierProcess.stdin rejects a write to a child that is gone", async 
     "Cannot write to stdin",
   );
 });
+
+Deno.test("BarrierProcess.stdin can be closed when the child is gone", async () => {
+  await using child = shell(":", { stdin: "piped" });
+  await child.status;
+  await settle();
+  await child.stdin.close();
+});
+
+Deno.test("BarrierProcess.stdin can be closed while the child goes", async () => {
+  for (let i = 0; i < 20; i++) {
+    await using child = shell(":", { stdin: "piped" });
+    await Promise.all([child.exited.wait(), child.stdin.close()]);
+  }
+});
+
+Deno.test("BarrierProcess.stdout can be read into a buffer", async () => {
+  await using child = shell("echo abcdef", { stdout: "piped" });
+  const reader = child.stdout.getReader({ mode: "byob" });
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read(new Uint8Array(4));
+    if (done) break;
+    assert(value.length <= 4);
+    text += new TextDecoder().decode(value);
+  }
+  assertEquals(text, "abcdef\n");
+});
+
+for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
+  // A grandchild holds it until the test closes the stdin of all three.
+  const script =
+    `exec 4<&0; (read -r _; echo late; cat) <&4 >&${fd} 3>&- & exit 0`;
+  const spawn = `spawnWithBarrier(["sh", "-c", ${code(script)}], {
+    ${name}: "piped",
+  })`;
+
+  Deno.test(`BarrierProcess.${name} keeps no parent that does not read`, async () => {
+    const parent = startParent(`console.log((await ${spawn}.status).code);`);
+    assertEquals((await parent.status).code, 0);
+    assertEquals(await parent.stdout.text(), "0\n");
+    await parent.stdin.close();
+    await parent.stderr.cancel();
+  });
+
+  Deno.test(`BarrierProcess.${name} keeps a parent only while a read is pending`, async () => {
+    const parent = startParent(`
+      const child = ${spawn};
+      const reader = child.${name}.getReader();
+      console.log((await child.status).code);
+      console.log((await reader.read()).value.length);
+      addEventListener("unload", () => console.log("parent leaves"));
+    `);
+    const reader = parent.stdout.getReader();
+    const writer = parent.stdin.getWriter();
+    assertEquals(await readUntil(reader, "0\n"), "0\n");
+    await writer.write(new TextEncoder().encode("\n"));
+    assertEquals(await readUntil(reader, "leaves\n"), "5\nparent leaves\n");
+    assertEquals((await parent.status).code, 0);
+    await writer.close();
+    await parent.stderr.cancel();
+    await reader.cancel();
+  });
+}
 
 Deno.test("BarrierProcess.stdout can be cancelled while the child prints", async () => {
   await using child = shell("yes; echo >&3", { stdout: "piped" });
@@ -854,6 +961,30 @@ for (
     );
   });
 }
+
+Deno.test('inheritBarrier() turns all of the console to stderr over "stdio"', async () => {
+  const child = childModule(
+    "stdio",
+    `
+    for (const [name, method] of Object.entries(console)) {
+      if (typeof method === "function") method.call(console, name);
+    }
+    barrier.place("done");
+    `,
+  );
+  await using process = spawnWithBarrier(child, {
+    channel: "stdio",
+    stderr: "piped",
+  });
+  const stderr = await process.stderr.text();
+  assert(await process.waitNext(), process.signal.reason?.message);
+  assertEquals(process.note, "done");
+  for (
+    const name of ["log", "info", "debug", "dir", "dirxml", "count", "table"]
+  ) {
+    assertStringIncludes(stderr, name);
+  }
+});
 
 Deno.test("Barrier drops half a line that a child leaves behind", async () => {
   await using child = shell("printf '\\nhalf a line' >&3");
