@@ -145,7 +145,8 @@ export interface BarrierChannel {
    */
   readonly acceptsText?: boolean;
   /**
-   * Starts the delivery of what arrives.
+   * Starts the delivery of what arrives. The channel does not keep the event
+   * loop alive until {@linkcode BarrierChannel.ref} is called.
    *
    * @param receiver The barrier to deliver to, never before this call returned.
    */
@@ -153,9 +154,10 @@ export interface BarrierChannel {
   /**
    * Sends bytes to the peer. It never blocks and never throws: a peer that
    * is gone takes no bytes, and is reported by
-   * {@linkcode BarrierReceiver.hangUp}.
+   * {@linkcode BarrierReceiver.hangUp}, after this call returned.
    *
-   * @param bytes The bytes to send. They are not changed afterwards.
+   * @param bytes The bytes to send. They are not changed afterwards, and must
+   * not be changed or transferred by the channel.
    */
   send(bytes: Uint8Array): void;
   /** Hangs up, behind what was sent. Nothing is delivered any more. */
@@ -243,7 +245,8 @@ type Waiter = (result: boolean) => void;
  * when it never will. Several waits may be pending at once: on every arrival
  * they are all served by the same barriers.
  *
- * A barrier keeps the process alive only while a wait is pending.
+ * A barrier keeps the process alive only while a wait is pending, or what was
+ * placed finds no room; one over a port always does.
  *
  * Mirrors `Barrier` of systemd's `barrier.h`.
  *
@@ -352,9 +355,9 @@ export class Barrier implements Disposable {
    *   `Deno.exit` may be lost.
    * - A port keeps the event loop alive until the peer hangs up or the barrier
    *   is destroyed; a worker until it is terminated or closes itself. That it
-   *   did shows nowhere: whoever does that to it calls
-   *   {@linkcode Barrier.destroy} on its own side. An error that ends a worker
-   *   is a hang-up, and does not end this program.
+   *   did, or that a port was closed at its other end, shows nowhere: whoever
+   *   does that calls {@linkcode Barrier.destroy} on its own side. An error that
+   *   ends a worker is a hang-up, and does not end this program.
    * - Put a barrier on a worker, and on its global scope, before anything is
    *   awaited: what arrives where nobody listens is lost.
    *
@@ -450,7 +453,8 @@ export class Barrier implements Disposable {
    *
    * Mirrors `barrier_i_aborted`.
    *
-   * @returns `true` once {@linkcode Barrier.abort} was called here.
+   * @returns `true` once {@linkcode Barrier.abort} was called here, or the peer
+   * broke the protocol.
    *
    * @example Usage
    * ```ts
@@ -627,8 +631,8 @@ export class Barrier implements Disposable {
       : encodeLine("abort ", reason, "reason");
     if (this.#destroyed) return false;
     if (!this.#iAborted) {
-      this.#channel.send(line);
       this.#iAborted = true;
+      this.#channel.send(line);
       this.#end(this.#nexts, false);
       this.#end(this.#syncs, false);
       this.#fail(
@@ -787,7 +791,9 @@ export class Barrier implements Disposable {
 
   /**
    * Waits until the peer aborts or hangs up, whether this side aborted or not.
-   * It takes no barrier.
+   * It takes no barrier. From then on a hang-up counts as an abortion, and what
+   * had arrived and was not taken is void; {@linkcode Barrier.signal} tells of a
+   * hang-up without that.
    *
    * Mirrors `barrier_wait_abortion`.
    *
@@ -943,6 +949,8 @@ export class Barrier implements Disposable {
   #hangUp(error?: BarrierAbortedError): void {
     if (this.#destroyed) return;
     this.#hungUp = true;
+    // What a cancelled sync has just set free is taken before the hang-up counts.
+    if (this.#canTake()) this.#serve();
     if (this.#waiting() > 0) this.#theyAbort();
     this.#fail(
       error ??
@@ -1029,8 +1037,8 @@ export class Barrier implements Disposable {
   #violation(line: Uint8Array, why: string): void {
     const message = `Cannot read ${quote(line)} from the peer: ${why}`;
     if (!this.#iAborted) {
-      this.#channel.send(encodeLine("abort ", message, "reason"));
       this.#iAborted = true;
+      this.#channel.send(encodeLine("abort ", message, "reason"));
     }
     this.#theyAbort();
     this.#fail(new BarrierAbortedError(message, { side: "peer" }));
@@ -1191,12 +1199,16 @@ class PortChannel implements BarrierChannel {
   }
 
   send(bytes: Uint8Array): void {
-    this.#port.postMessage(bytes);
+    // There may be another barrier on the port by now.
+    if (this.#receiver) this.#port.postMessage(bytes);
   }
 
   close(): void {
     if (this.#receiver) this.#port.postMessage(null);
     this.#stop();
+    if (this.#port instanceof Worker) {
+      this.#port.removeEventListener("error", this.#onError);
+    }
   }
 
   ref(): void {}
@@ -1210,8 +1222,8 @@ class PortChannel implements BarrierChannel {
   };
 
   /**
-   * The worker is gone. Deno has printed the error, and would end this program
-   * as well. Its messages come another way than its errors, one a turn of the
+   * The worker is gone, maybe after it hung up. Deno has printed the error, and
+   * would end this program as well. Its messages come another way than its errors, one a turn of the
    * event loop: those it had sent are here once a turn or two brought none.
    */
   readonly #onError = async (event: ErrorEvent): Promise<void> => {
@@ -1229,17 +1241,15 @@ class PortChannel implements BarrierChannel {
   };
 
   #hangUp(error?: BarrierAbortedError): void {
-    this.#receiver?.hangUp(error);
-    this.#stop();
+    const receiver = this.#receiver;
+    this.#stop(); // before the barrier may react with a call
+    receiver?.hangUp(error);
   }
 
   #stop(): void {
     this.#receiver = undefined;
     this.#port.removeEventListener("message", this.#onMessage);
     if (this.#port instanceof MessagePort) this.#port.close();
-    if (this.#port instanceof Worker) {
-      this.#port.removeEventListener("error", this.#onError);
-    }
   }
 }
 

@@ -273,6 +273,7 @@ export interface CompletionWaitSyncOptions {
 /** One who waits in this thread, and has a place in the engine's queue. */
 interface Sleeper {
   resolve: () => void;
+  reject: (reason: unknown) => void;
   /** Whether its place in the engine's queue may still be there. */
   asleep: boolean;
 }
@@ -449,10 +450,14 @@ export class SharedCompletion {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       if (this.tryWait()) return resolve();
-      const sleeper: Sleeper = { resolve, asleep: false };
+      const sleeper: Sleeper = { resolve, reject, asleep: false };
       if (signal !== undefined) {
         const cancel = () => {
-          this.#serve(); // what came before the cancellation counts
+          try {
+            this.#serve(); // what came before the cancellation counts
+          } catch {
+            // A buffer that holds no counter brings nothing.
+          }
           if (!this.#sleepers.has(sleeper)) return;
           this.#remove(sleeper);
           reject(signal.reason);
@@ -647,7 +652,12 @@ export class SharedCompletion {
   #sleep(sleeper: Sleeper): void {
     sleeper.asleep = false;
     for (;;) {
-      this.#serveOne();
+      try {
+        this.#serveOne();
+      } catch (error) {
+        this.#remove(sleeper);
+        return sleeper.reject(error);
+      }
       if (!this.#sleepers.has(sleeper)) return;
       const sleep = Atomics.waitAsync(this.#counter, 0, 0);
       if (!sleep.async) continue; // there is one by now
@@ -690,7 +700,8 @@ export class SharedCompletion {
 /**
  * Completes, and ends the program or, in a worker, that worker alone. It
  * completes as the very last thing, after the `unload` listeners, so whoever
- * waits for the completion knows that no more code runs here.
+ * waits for the completion knows that no more code runs here. So it is not for
+ * such a listener to call, and one that throws or exits itself prevents it.
  *
  * Mirrors `complete_and_exit`.
  *

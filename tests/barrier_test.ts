@@ -697,6 +697,14 @@ Deno.test("Barrier waits of every kind are ended by the peer's abortion and by i
   }
 });
 
+Deno.test("Barrier.waitAbortion() counts an abortion that the peer answers at once", async () => {
+  const { barrier, channel } = setUp();
+  const abortion = barrier.waitAbortion();
+  channel.send = () => channel.deliver("abort\n");
+  assertFalse(barrier.abort());
+  assertEquals(await outcomes(abortion), [false]);
+});
+
 // Cancelled waits
 
 for (const wait of WAITS) {
@@ -879,6 +887,33 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another s
   ]);
   channel.deliver("\n");
   assertEquals(await outcomes(other, next), [true, true]);
+});
+
+Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait that came before another sync()", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const controller = new AbortController();
+  const cancelled = barrier.sync({ signal: controller.signal });
+  channel.deliver("\n");
+  const next = barrier.waitNext();
+  controller.abort("enough");
+  const other = barrier.sync();
+  assertEquals(await outcomes(cancelled, next, other), [
+    "enough",
+    true,
+    "pending",
+  ]);
+});
+
+Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another wait, though the peer hangs up", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  const controller = new AbortController();
+  const cancelled = barrier.sync({ signal: controller.signal });
+  channel.deliver("\n");
+  const next = barrier.waitNext();
+  controller.abort("enough");
+  channel.hangUp();
+  assertEquals(await outcomes(cancelled, next), ["enough", true]);
+  assertFalse(barrier.theyAborted);
 });
 
 Deno.test("Barrier waits with the same signal are all cancelled and lose nothing", async () => {

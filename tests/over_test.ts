@@ -439,6 +439,42 @@ Deno.test("Barrier.over() reads on when a stream takes no more", async () => {
   assert(await wait);
 });
 
+Deno.test("Barrier.over() goes on where a write took only a part", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let written = "";
+  using barrier = Barrier.over({
+    readable: new ReadableStream(),
+    writable: new WritableStream(),
+    write(bytes) {
+      written += String.fromCharCode(bytes[0]!);
+      if (written.endsWith("\n\n")) resolve();
+      return Promise.resolve(1);
+    },
+  });
+  barrier.place("whole");
+  barrier.place();
+  await promise;
+  assertEquals(written, "+whole\n\n");
+});
+
+Deno.test("Barrier.over() lets a stream have what it writes", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const lengths: number[] = [];
+  using barrier = Barrier.over({
+    readable: new ReadableStream(),
+    writable: new WritableStream({
+      write(bytes) {
+        lengths.push(bytes.buffer.transfer().byteLength);
+        if (lengths.length === 2) resolve();
+      },
+    }),
+  });
+  barrier.place();
+  barrier.place();
+  await promise;
+  assertEquals(lengths, [1, 1]);
+});
+
 Deno.test("Barrier.destroy() closes streams behind what was sent", async () => {
   const streams = new TestStreams();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -950,6 +986,48 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
   );
   assertStringIncludes(stderr, "Error: on purpose");
   assertEquals(code, 0);
+});
+
+Deno.test("Barrier.over() a Worker keeps the program from an error behind the worker's hang-up", async () => {
+  const worker = module(`
+    using parent = Barrier.over(self, "child");
+    parent.place();
+    await parent.waitNext();
+    throw new Error("on purpose");
+  `);
+  const { code, stdout, stderr } = await run(`
+    const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+    const failed = new Promise((resolve) =>
+      worker.addEventListener("error", resolve)
+    );
+    const barrier = Barrier.over(worker);
+    console.log(await barrier.placeAndSync(), await barrier.waitNext());
+    await failed;
+  `);
+  assertEquals(stdout, "true false\n");
+  assertStringIncludes(stderr, "Error: on purpose");
+  assertEquals(code, 0);
+});
+
+Deno.test("Barrier.over() a Worker that hung up keeps out of the next barrier's way", async () => {
+  const worker = startWorker(`
+    Barrier.over(self, "child").destroy();
+    const parent = Barrier.over(self, "child");
+    parent.place(String(await parent.waitNext()) + " " + parent.note);
+  `);
+  const first = Barrier.over(worker);
+  await new Promise<void>((resolve) => {
+    first.signal.addEventListener("abort", () => {
+      first.place("stray");
+      first.destroy();
+      resolve();
+    });
+  });
+  using second = Barrier.over(worker);
+  second.place("mine");
+  assert(await second.sync());
+  assertEquals(second.note, "true mine");
+  worker.terminate();
 });
 
 Deno.test("Barrier.destroy() leaves the errors of a Worker to others", () => {

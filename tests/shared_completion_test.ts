@@ -157,6 +157,36 @@ Deno.test("SharedCompletion refuses a buffer that holds no counter", async () =>
   await assertRejects(() => completion.wait(), RangeError, message);
 });
 
+Deno.test("SharedCompletion.wait() rejects when there no longer is a counter in the buffer", async () => {
+  const completion = new SharedCompletion();
+  const counter = new Int32Array(completion.buffer);
+  const controller = new AbortController();
+  const wait = completion.wait();
+  const cancelled = completion.wait({ signal: controller.signal });
+  Atomics.store(counter, 0, -5);
+  controller.abort("enough");
+  Atomics.notify(counter, 0);
+  await assertRejects(() => wait, RangeError, "received -5");
+  assertEquals(await cancelled.catch((reason) => reason), "enough");
+});
+
+Deno.test("SharedCompletion.wait() listens to its signal only while it waits", async () => {
+  const completion = new SharedCompletion();
+  const { signal } = new AbortController();
+  const listeners = new Set<unknown>();
+  signal.addEventListener = (_: string, listener: unknown) => {
+    listeners.add(listener);
+  };
+  signal.removeEventListener = (_: string, listener: unknown) => {
+    listeners.delete(listener);
+  };
+  const wait = completion.wait({ signal });
+  assertEquals(listeners.size, 1);
+  completion.complete();
+  await wait;
+  assertEquals(listeners.size, 0);
+});
+
 Deno.test("SharedCompletion.wait() waits for complete() in another thread", async () => {
   const completion = new SharedCompletion();
   const wait = completion.wait();
