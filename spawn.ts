@@ -55,8 +55,15 @@ const KERNEL_BUFFER_MAX = 1024 * 1024;
 const STDOUT_GRACE = 100;
 const EXIT_GRACE = 2_000;
 
+/** How many bytes a pipe takes whole or not at all: what POSIX asks for, and more. */
+const PIPE_BUF = 4096;
+
+/** How many bytes of an unfinished line Deno's stdout keeps. */
+const STDOUT_BUFFER = 1024;
+
 /** How long, in milliseconds, a stdout that takes no bytes is left alone. */
 const STDOUT_RETRY = 10;
+const NEWLINE = 0x0a;
 
 /** The longest delay, in milliseconds, that `setTimeout` takes. */
 const DELAY_MAX = 2 ** 31 - 1;
@@ -888,14 +895,40 @@ class Output {
   }
 }
 
+/**
+ * Writes bytes to this process's stdout, which another process may have made
+ * non-blocking, as Node does with what it shares. That there is room again shows
+ * in no event.
+ *
+ * How much a write took that then fails is not told, as Deno's stdout keeps the
+ * end of an unfinished line in a small buffer. So it is given pieces that are
+ * taken whole or not at all: what a pipe takes at once, and lines that have
+ * ended. Only a short piece behind the last of these goes to the buffer.
+ */
 async function writeToStdout(bytes: Uint8Array): Promise<void> {
-  while (bytes.length > 0) {
+  for (let start = 0; start < bytes.length;) {
+    const window = bytes.subarray(start, start + PIPE_BUF);
+    const lines = window.lastIndexOf(NEWLINE) + 1;
+    const piece = lines > 0 ? window.subarray(0, lines) : window;
+    const buffered = lines === 0 && piece.length < STDOUT_BUFFER;
     try {
-      bytes = bytes.subarray(await Deno.stdout.write(bytes));
+      start += await Deno.stdout.write(piece);
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      // Some other process made it non-blocking, as Node does with what it
-      // shares. That there is room again shows in no event.
+      if (buffered) start += piece.length;
+      await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
+      if (buffered) await flushStdout();
+    }
+  }
+}
+
+async function flushStdout(): Promise<void> {
+  for (;;) {
+    try {
+      await Deno.stdout.write(new Uint8Array(0));
+      return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
     }
   }

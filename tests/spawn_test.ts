@@ -293,44 +293,53 @@ Deno.test("BarrierProcess.status is not delayed by a grandchild that prints late
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test({
-  name:
-    "BarrierProcess.status resolves when everything is forwarded to a stdout that somebody made non-blocking",
-  ignore: !isInstalled("python3"),
-  async fn() {
-    // The child's stderr is this parent's stdout, as at a terminal. What is done
-    // here to the one, Node does at its start.
-    const script =
-      'import os; os.set_blocking(2, False); print("line\\n" * 200_000, end="")';
-    const directory = await Deno.makeTempDir();
-    const fifo = `${directory}/printed`;
-    await new Deno.Command("mkfifo", { args: [fifo] }).output();
-    const parent = new Deno.Command("sh", {
-      args: [
-        "-c",
-        'exec "$@" 2>&1',
-        "sh",
-        Deno.execPath(),
-        "run",
-        "--allow-all",
-        parentModule(`
-          const child = spawnWithBarrier(["python3", "-c", ${code(script)}]);
-          await child.exited.wait();
-          Deno.writeTextFileSync(${code(fifo)}, "");
-          const { success } = await child.status;
-          Deno.exit(success ? 7 : 1); // the console would not try again
-        `),
-      ],
-      stdout: "piped",
-    }).spawn();
-    await Deno.readTextFile(fifo); // from now on stdout is read
-    const output = await parent.stdout.text();
-    assertEquals(output.length, 1_000_000);
-    assert(output === "line\n".repeat(200_000));
-    assertEquals((await parent.status).code, 7);
-    await Deno.remove(directory, { recursive: true });
-  },
-});
+for (
+  const [what, text] of [
+    ["lines", "line\n".repeat(200_000)],
+    ["bytes without lines", "x".repeat(999_999)],
+    ["long lines", `${"x".repeat(4_999)}\n`.repeat(200)],
+  ] as const
+) {
+  Deno.test({
+    name:
+      `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a stdout that somebody made non-blocking`,
+    ignore: !isInstalled("python3"),
+    async fn() {
+      const directory = await Deno.makeTempDir();
+      const fifo = `${directory}/printed`;
+      await new Deno.Command("mkfifo", { args: [fifo] }).output();
+      await Deno.writeTextFile(`${directory}/text`, text);
+      // The child's stderr is this parent's stdout, as at a terminal. What is
+      // done here to the one, Node does at its start.
+      const script =
+        `import os; os.set_blocking(2, False); os.execvp("cat", ["cat", "${directory}/text"])`;
+      const parent = new Deno.Command("sh", {
+        args: [
+          "-c",
+          'exec "$@" 2>&1',
+          "sh",
+          Deno.execPath(),
+          "run",
+          "--allow-all",
+          parentModule(`
+            const child = spawnWithBarrier(["python3", "-c", ${code(script)}]);
+            await child.exited.wait();
+            Deno.writeTextFileSync(${code(fifo)}, "");
+            const { success } = await child.status;
+            Deno.exit(success ? 7 : 1); // the console would not try again
+          `),
+        ],
+        stdout: "piped",
+      }).spawn();
+      await Deno.readTextFile(fifo); // from now on stdout is read
+      const output = await parent.stdout.text();
+      assertEquals(output.length, text.length);
+      assert(output === text);
+      assertEquals((await parent.status).code, 7);
+      await Deno.remove(directory, { recursive: true });
+    },
+  });
+}
 
 Deno.test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
   // The child prints until that fails.
