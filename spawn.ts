@@ -55,7 +55,7 @@ const KERNEL_BUFFER_MAX = 1024 * 1024;
 const STDOUT_GRACE = 100;
 const EXIT_GRACE = 2_000;
 
-/** How many bytes a pipe takes whole or not at all: what POSIX asks for, and more. */
+/** How many bytes a pipe of Linux takes whole or not at all. */
 const PIPE_BUF = 4096;
 
 /** How many bytes of an unfinished line Deno's stdout keeps. */
@@ -64,6 +64,7 @@ const STDOUT_BUFFER = 1024;
 /** How long, in milliseconds, a stdout that takes no bytes is left alone. */
 const STDOUT_RETRY = 10;
 const NEWLINE = 0x0a;
+const NOTHING = new Uint8Array(0);
 
 /** The longest delay, in milliseconds, that `setTimeout` takes. */
 const DELAY_MAX = 2 ** 31 - 1;
@@ -911,24 +912,21 @@ async function writeToStdout(bytes: Uint8Array): Promise<void> {
     const lines = window.lastIndexOf(NEWLINE) + 1;
     const piece = lines > 0 ? window.subarray(0, lines) : window;
     const buffered = lines === 0 && piece.length < STDOUT_BUFFER;
-    try {
-      start += await Deno.stdout.write(piece);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      if (buffered) start += piece.length;
-      await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
-      if (buffered) await flushStdout();
-    }
+    start += await writePiece(piece, buffered);
   }
 }
 
-async function flushStdout(): Promise<void> {
-  for (;;) {
+async function writePiece(
+  piece: Uint8Array,
+  buffered: boolean,
+): Promise<number> {
+  for (let rest = piece;;) {
     try {
-      await Deno.stdout.write(new Uint8Array(0));
-      return;
+      const written = await Deno.stdout.write(rest);
+      return rest === piece ? written : piece.length;
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (buffered) rest = NOTHING; // which sends what is in the buffer
       await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
     }
   }
