@@ -1223,8 +1223,9 @@ class PortChannel implements BarrierChannel {
 
   /**
    * The worker is gone, maybe after it hung up. Deno has printed the error, and
-   * would end this program as well. Its messages come another way than its errors, one a turn of the
-   * event loop: those it had sent are here once a turn or two brought none.
+   * would end this program as well. Its messages come another way than its
+   * errors, one a turn of the event loop: those it had sent are here once a turn
+   * or two brought none.
    */
   readonly #onError = async (event: ErrorEvent): Promise<void> => {
     event.preventDefault();

@@ -427,6 +427,7 @@ class SocketChannel implements BarrierChannel {
     this.acceptsText = acceptsText;
     readable.on("error", () => {}); // "close" follows
     watchWrites(writable, (writing) => {
+      if (writing === this.#writing) return; // as for nearly every write
       this.#writing = writing;
       this.#keepAlive();
     });
