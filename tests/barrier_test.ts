@@ -17,6 +17,7 @@ import {
   type BarrierOptions,
   type BarrierReceiver,
 } from "../barrier.ts";
+import { countedSignal } from "./signals.ts";
 
 const WAITS = [
   "waitNext",
@@ -814,19 +815,6 @@ for (const wait of WAITS) {
     assert(await barrier[wait]({ signal }));
     assertEquals(listeners.size, 0);
   });
-}
-
-/** A signal that is never aborted, and who listens to it. */
-function countedSignal(): { signal: AbortSignal; listeners: Set<unknown> } {
-  const { signal } = new AbortController();
-  const listeners = new Set<unknown>();
-  signal.addEventListener = (_: string, listener: unknown) => {
-    listeners.add(listener);
-  };
-  signal.removeEventListener = (_: string, listener: unknown) => {
-    listeners.delete(listener);
-  };
-  return { signal, listeners };
 }
 
 Deno.test("Barrier.placeAndSync() that is cancelled has placed its barrier", async () => {

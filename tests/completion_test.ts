@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { Completion } from "../completion.ts";
+import { countedSignal } from "./signals.ts";
 
 /** Lets the reactions of settled promises run. */
 async function settle(): Promise<void> {
@@ -115,14 +116,7 @@ Deno.test("Completion.wait() rejects with a TimeoutError when AbortSignal.timeou
 
 Deno.test("Completion.wait() listens to its signal only while it waits", async () => {
   const completion = new Completion();
-  const { signal } = new AbortController();
-  const listeners = new Set<unknown>();
-  signal.addEventListener = (_: string, listener: unknown) => {
-    listeners.add(listener);
-  };
-  signal.removeEventListener = (_: string, listener: unknown) => {
-    listeners.delete(listener);
-  };
+  const { signal, listeners } = countedSignal();
   for (const end of ["complete", "completeAll"] as const) {
     const wait = completion.wait({ signal });
     assertEquals(listeners.size, 1);

@@ -11,6 +11,7 @@ import {
 import { deadline } from "@std/async";
 import fc from "fast-check";
 import { Completion, SharedCompletion } from "../completion.ts";
+import { countedSignal } from "./signals.ts";
 
 /** A worker, and what it has said. */
 class Thread<Message> implements Disposable {
@@ -172,14 +173,7 @@ Deno.test("SharedCompletion.wait() rejects when there no longer is a counter in 
 
 Deno.test("SharedCompletion.wait() listens to its signal only while it waits", async () => {
   const completion = new SharedCompletion();
-  const { signal } = new AbortController();
-  const listeners = new Set<unknown>();
-  signal.addEventListener = (_: string, listener: unknown) => {
-    listeners.add(listener);
-  };
-  signal.removeEventListener = (_: string, listener: unknown) => {
-    listeners.delete(listener);
-  };
+  const { signal, listeners } = countedSignal();
   const wait = completion.wait({ signal });
   assertEquals(listeners.size, 1);
   completion.complete();
