@@ -24,7 +24,7 @@
  *
  * ```ts ignore
  * // child.ts
- * import { inheritBarrier } from "@ipc/barrier";
+ * import { inheritBarrier } from "@ipc/barrier/inherit";
  *
  * using parent = await inheritBarrier();
  * parent.place(); // ready
@@ -36,4 +36,7 @@
 
 export * from "./barrier.ts";
 export * from "./completion.ts";
+export * from "./inherit.ts";
+// Last, when all that it imports is known: a module that imports something new
+// costs Deno a look at its source map.
 export * from "./spawn.ts";

@@ -4,16 +4,6 @@
  * Barriers between processes: {@linkcode spawnWithBarrier} starts a child that
  * inherits one end of a channel, {@linkcode inheritBarrier} picks it up there.
  *
- * The channel is a socket pair, the child's end of it file descriptor 3.
- * `Deno.Command` cannot hand a descriptor on, so the child is started by
- * `node:child_process`, which can, and both sides go through `node:net`, whose
- * writes reach the kernel before they return: a barrier that was placed arrives
- * even if `Deno.exit` is the next call.
- *
- * Where no descriptor can be handed on, `channel: "stdio"` makes the child's
- * stdin and stdout the channel, as language servers do: across `ssh`, into a
- * container, on Windows. The child then prints to stderr.
- *
  * How the parent knows that the child is gone:
  *
  * - The child's stdout is always a pipe that the parent reads. When it closes,
@@ -28,25 +18,25 @@
  */
 
 import { Barrier, BarrierAbortedError } from "./barrier.ts";
-import type { BarrierChannel, BarrierReceiver } from "./barrier.ts";
+import {
+  type BarrierChannelKind,
+  builtin,
+  CHANNEL_FD,
+  CHANNEL_VARIABLE,
+  DEFAULT_CHANNEL,
+  drained,
+  KERNEL_BUFFER_MAX,
+  SocketChannel,
+  STATE_VARIABLE,
+} from "./channels.ts";
 import { Completion } from "./completion.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 
-/** The descriptor that a child inherits, and the variable that tells it so. */
-const CHANNEL_FD = 3;
-const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
-const STATE_VARIABLE = "BARRIER_STATE";
-
-const DEFAULT_CHANNEL: BarrierChannelKind = Deno.build.os === "windows"
-  ? "stdio"
-  : "fd";
+export * from "./inherit.ts";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */
 const BACKLOG_MAX = 16 * 1024 * 1024;
-
-/** The most that a pipe or a socket holds, unless an administrator raised it. */
-const KERNEL_BUFFER_MAX = 1024 * 1024;
 
 /**
  * How long, in milliseconds, after a child closed its channel its stdout may
@@ -80,12 +70,6 @@ const PERMISSIONS = [
   "sys",
   "write",
 ] as const;
-
-/**
- * What carries the barrier between two processes: a socket pair that is the
- * child's file descriptor 3, or the child's stdin and stdout.
- */
-export type BarrierChannelKind = "fd" | "stdio";
 
 /** What a child's stdin, stdout or stderr is; the values of `Deno.Command`. */
 export type BarrierStdio = "inherit" | "piped" | "null";
@@ -267,384 +251,6 @@ export function spawnWithBarrier(
   return new SpawnedBarrier(target, options);
 }
 
-/** Options for {@linkcode inheritBarrier}. */
-export interface InheritBarrierOptions {
-  /**
-   * Where the channel is, for a program that cannot be told: one that may not
-   * read `BARRIER_CHANNEL`, or that is started across `ssh` or into a container,
-   * which pass no variables on.
-   *
-   * @default {what `BARRIER_CHANNEL` says, or "fd" if it may not be read}
-   */
-  channel?: BarrierChannelKind;
-}
-
-/**
- * Picks up the barrier that this process's parent made with
- * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
- *
- * A program that another one became by `exec` goes on counting from
- * `BARRIER_STATE`, if it may read that variable, and from 0 otherwise.
- *
- * If stdin and stdout are the channel, `console.log` and its kin print to stderr
- * from now on. This process then notices what its parent does only while a wait
- * is pending, or once {@linkcode Barrier.signal} was asked for. A wait that is
- * cancelled, and such a signal, keep this process alive until the parent goes or
- * sends something, or the barrier is destroyed; and the parent sees that it was
- * destroyed when this process exits.
- *
- * @param options Where the channel is.
- * @returns The child's side of the barrier.
- * @throws {Error} If there is no barrier to inherit, or it was inherited
- * already.
- * @throws {TypeError} If the environment names a channel or a state that
- * cannot be.
- *
- * @example Usage
- * ```ts ignore
- * import { inheritBarrier } from "@ipc/barrier/spawn";
- *
- * using parent = await inheritBarrier();
- * parent.place(); // ready
- * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
- * ```
- */
-export async function inheritBarrier(
-  options: InheritBarrierOptions = {},
-): Promise<Barrier> {
-  if (inherited) {
-    throw new Error("Cannot inherit a barrier: it was inherited already");
-  }
-  const named = takeVariable(CHANNEL_VARIABLE);
-  const barriers = parseState(takeVariable(STATE_VARIABLE));
-  const channel = options.channel ?? named ?? channelWithoutName();
-  inherited = true;
-  try {
-    return new Barrier(
-      channel === "stdio"
-        ? new StdioChannel()
-        : await openDescriptor(parseDescriptor(channel)),
-      { role: "child", barriers },
-    );
-  } catch (error) {
-    inherited = false;
-    throw error;
-  }
-}
-
-let inherited = false;
-
-/** Reads a variable if that is allowed, and hides it from processes below. */
-function takeVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
-  // saves a child a query that takes as long as all the rest of this.
-  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
-  try {
-    const value = Deno.env.get(variable);
-    if (value !== undefined) Deno.env.delete(variable);
-    return value;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-function mayRead(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
-}
-
-function channelWithoutName(): BarrierChannelKind {
-  if (mayRead(CHANNEL_VARIABLE)) {
-    throw new Error(
-      "Cannot inherit a barrier: nobody gave this process one, start it with spawnWithBarrier()",
-    );
-  }
-  return DEFAULT_CHANNEL;
-}
-
-function parseDescriptor(channel: string): number {
-  if (channel === "fd") return CHANNEL_FD;
-  const fd = /^fd:(\d{1,9})$/.exec(channel)?.[1];
-  if (fd === undefined) {
-    throw new TypeError(
-      `Cannot inherit a barrier: the channel must be like "fd:${CHANNEL_FD}" or "stdio", received "${channel}"`,
-    );
-  }
-  return Number(fd);
-}
-
-function parseState(value: string | undefined): number {
-  if (value === undefined) return 0;
-  const barriers = /^-?\d+$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(barriers)) {
-    throw new TypeError(
-      `Cannot inherit a barrier: ${STATE_VARIABLE} must be a number of barriers, received "${value}"`,
-    );
-  }
-  return barriers;
-}
-
-async function openDescriptor(fd: number): Promise<SocketChannel> {
-  const { Socket } = await import("node:net");
-  let socket: Socket;
-  try {
-    socket = new Socket({ fd });
-  } catch (cause) {
-    throw new Error(
-      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
-      { cause },
-    );
-  }
-  return new SocketChannel(socket, socket, true);
-}
-
-/** A channel over one socket, or over two pipes. */
-class SocketChannel implements BarrierChannel {
-  /**
-   * Writes of one turn that go to the kernel one by one. Each takes hundreds of
-   * bytes of the socket's buffer, so the barriers that a loop places by the
-   * thousand would soon find it full; what exceeds this goes together.
-   */
-  static readonly WRITES_PER_TURN = 64;
-
-  readonly acceptsText: boolean;
-  readonly #readable: Socket;
-  readonly #writable: Socket;
-  /** What to do at the end of what the peer sent. */
-  onEnd: () => void = () => this.hangUp();
-  #receiver: BarrierReceiver | undefined;
-  /** Why the channel keeps the event loop alive: a wait, a write under way. */
-  #wanted = false;
-  #writing = false;
-  #writes = 0;
-  #held = new Uint8Array(0);
-  #heldLength = 0;
-
-  constructor(readable: Socket, writable: Socket, acceptsText: boolean) {
-    this.#readable = readable;
-    this.#writable = writable;
-    this.acceptsText = acceptsText;
-    readable.on("error", () => {}); // "close" follows
-    watchWrites(writable, (writing) => {
-      if (writing === this.#writing) return; // as for nearly every write
-      this.#writing = writing;
-      this.#keepAlive();
-    });
-  }
-
-  open(receiver: BarrierReceiver): void {
-    this.#receiver = receiver;
-    this.#readable.on("data", (bytes: Uint8Array) => {
-      this.#receiver?.receive(bytes);
-    });
-    this.#readable.once("end", () => this.onEnd());
-    this.#readable.once("close", () => this.onEnd());
-    this.#keepAlive();
-  }
-
-  send(bytes: Uint8Array): void {
-    if (this.#writes === 0) queueMicrotask(this.#flush);
-    if (this.#writes++ < SocketChannel.WRITES_PER_TURN) this.#write(bytes);
-    else this.#hold(bytes);
-  }
-
-  #hold(bytes: Uint8Array): void {
-    if (this.#heldLength === 0) {
-      addEventListener("unload", this.#flush);
-      addEventListener("error", this.#flush);
-    }
-    const length = this.#heldLength + bytes.length;
-    if (length > this.#held.length) {
-      const grown = new Uint8Array(Math.max(2 * length, 4_096));
-      grown.set(this.#held);
-      this.#held = grown;
-    }
-    this.#held.set(bytes, this.#heldLength);
-    this.#heldLength = length;
-  }
-
-  /** The end of a turn, or of the process, by itself or by an error. */
-  readonly #flush = (): void => {
-    this.#writes = 0;
-    if (this.#heldLength === 0) return;
-    removeEventListener("unload", this.#flush);
-    removeEventListener("error", this.#flush);
-    this.#write(this.#held.subarray(0, this.#heldLength));
-    this.#held = new Uint8Array(0);
-    this.#heldLength = 0;
-  };
-
-  #write(bytes: Uint8Array): void {
-    if (this.#writable.writable) this.#writable.write(bytes);
-  }
-
-  /** Waits until what the peer had sent at the time of the call was received. */
-  async drain(): Promise<void> {
-    await drained(this.#readable);
-  }
-
-  /** Tells that the peer is gone. */
-  hangUp(error?: BarrierAbortedError): void {
-    this.#readable.destroy();
-    this.#writable.destroy();
-    this.#receiver?.hangUp(error);
-    this.#receiver = undefined;
-  }
-
-  close(): void {
-    this.#flush();
-    this.#receiver = undefined;
-    this.#writable.destroySoon();
-  }
-
-  ref(): void {
-    this.#wanted = true;
-    this.#keepAlive();
-  }
-
-  unref(): void {
-    this.#wanted = false;
-    this.#keepAlive();
-  }
-
-  #keepAlive(): void {
-    if (this.#writing) this.#writable.ref();
-    else this.#writable.unref();
-    if (this.#wanted) this.#readable.ref();
-    else if (this.#readable !== this.#writable) this.#readable.unref();
-  }
-}
-
-/** The channel of a child whose stdin and stdout it is. */
-class StdioChannel implements BarrierChannel {
-  readonly #buffer = new Uint8Array(64 * 1024);
-  #receiver: BarrierReceiver | undefined;
-  #wanted = false;
-  #watched = false;
-  #reading = false;
-
-  constructor() {
-    printToStderr();
-  }
-
-  open(receiver: BarrierReceiver): void {
-    this.#receiver = receiver;
-  }
-
-  send(bytes: Uint8Array): void {
-    for (let rest = bytes; rest.length > 0;) {
-      try {
-        rest = rest.subarray(Deno.stdout.writeSync(rest));
-      } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock)) return; // it is gone
-      }
-    }
-  }
-
-  close(): void {
-    this.#receiver = undefined;
-    for (const stream of [Deno.stdin, Deno.stdout]) {
-      try {
-        stream.close();
-      } catch {
-        // The program has closed it already.
-      }
-    }
-  }
-
-  ref(): void {
-    this.#wanted = true;
-    this.#read();
-  }
-
-  unref(): void {
-    this.#wanted = false;
-  }
-
-  watch(): void {
-    this.#watched = true;
-    this.#read();
-  }
-
-  /**
-   * Reads while somebody wants to know. A read that is under way cannot be taken
-   * back, and keeps the process alive.
-   */
-  async #read(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
-    while (this.#receiver && (this.#wanted || this.#watched)) {
-      const read = await Deno.stdin.read(this.#buffer).catch(() => null);
-      if (read === null) {
-        this.#receiver?.hangUp();
-        this.#receiver = undefined;
-      } else {
-        this.#receiver?.receive(this.#buffer.subarray(0, read));
-      }
-    }
-    this.#reading = false;
-  }
-}
-
-/** Keeps the console away from stdout, which is the channel. */
-function printToStderr(): void {
-  const { error } = console;
-  console.log =
-    console.info =
-    console.debug =
-    console.dirxml =
-      error;
-  console.dir = (value, options) => error(Deno.inspect(value, options));
-  // What formats its own output does so in a console of Node's.
-  let stderr: Console | undefined;
-  for (
-    const method of [
-      "clear",
-      "count",
-      "countReset",
-      "table",
-      "time",
-      "timeEnd",
-      "timeLog",
-    ] as const
-  ) {
-    console[method] = (...args: unknown[]) => {
-      stderr ??= new (builtin<typeof import("node:console")>("node:console"))
-        // deno-lint-ignore no-process-global -- importing it would load it for all
-        .Console(process.stderr);
-      Reflect.apply(stderr[method], stderr, args);
-    };
-  }
-}
-
-/**
- * Tells whether a write waits for room in the kernel's buffer, and keeps the
- * socket from being destroyed by a write that fails: what the peer sent before
- * it went away is still to come, and then the end.
- */
-function watchWrites(
-  socket: Socket,
-  onChange: (writing: boolean) => void,
-): void {
-  const watched = (write: (done: () => void) => void, done: () => void) => {
-    let written = false;
-    write(() => {
-      written = true;
-      done();
-      if (socket.writableLength === 0) onChange(false);
-    });
-    if (!written) onChange(true);
-  };
-  const write = socket._write;
-  const writev = socket._writev!;
-  socket._write = (chunk, encoding, callback) =>
-    watched((done) => write.call(socket, chunk, encoding, done), callback);
-  socket._writev = (chunks, callback) =>
-    watched((done) => writev.call(socket, chunks, done), callback);
-  socket.on("error", () => {}); // "close" follows
-}
-
 /** Waits for a promise that does not reject, but not for long. */
 async function within(ms: number, promise: Promise<void>): Promise<void> {
   let timer;
@@ -653,12 +259,6 @@ async function within(ms: number, promise: Promise<void>): Promise<void> {
   });
   await Promise.race([promise, timeout]);
   clearTimeout(timer);
-}
-
-/** Loads a module of Node's when it is first needed, and without a promise. */
-function builtin<T>(name: string): T {
-  // deno-lint-ignore no-process-global -- importing it would load Node's modules for whoever imports this one
-  return process.getBuiltinModule(name) as T;
 }
 
 /** A child process with its barrier, as {@linkcode spawnWithBarrier} makes it. */
@@ -1039,33 +639,6 @@ function piped<T>(stream: T | undefined, name: string): T {
     throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
   }
   return stream;
-}
-
-/**
- * Waits until what was in a socket or a pipe at the time of the call has been
- * read, though other processes may go on writing to it.
- *
- * The event loop asks the kernel once a turn and reads what there is, and a
- * turn may be under way now. So if nothing came in two turns there was nothing;
- * and a kernel buffer's worth of bytes is all that there can have been.
- *
- * @returns How many bytes were read.
- */
-async function drained(
-  socket: Socket,
-  most = KERNEL_BUFFER_MAX,
-): Promise<number> {
-  const { setImmediate } = builtin<typeof import("node:timers")>("node:timers");
-  let read = 0;
-  const count = (bytes: Uint8Array) => read += bytes.length;
-  socket.on("data", count);
-  for (let quiet = 0; quiet < 2 && read < most && socket.readable;) {
-    const before = read;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    quiet = read === before ? quiet + 1 : 0;
-  }
-  socket.off("data", count);
-  return read;
 }
 
 /** Makes the words of a command line, the program first. */

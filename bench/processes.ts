@@ -23,6 +23,15 @@ export async function* processes(): AsyncGenerator<Row> {
     1.15,
     await compare(() => spawnToSync("stdio"), spawnToStdout, { runs: 101 }),
   );
+  yield difference(
+    "Child that imports @ipc/barrier / one that imports @ipc/barrier/inherit",
+    3,
+    await compare(
+      () => spawnToSync("stdio", "barrier_whole"),
+      () => spawnToSync("stdio"),
+      { runs: 101 },
+    ),
+  );
   for (const module of ["barrier", "completion"]) {
     yield difference(
       `Script that imports @ipc/barrier/${module} / empty script`,
@@ -61,9 +70,12 @@ async function timed(round: () => Promise<boolean>): Promise<number> {
   return performance.now() - start;
 }
 
-async function spawnToSync(channel: BarrierChannelKind): Promise<number> {
+async function spawnToSync(
+  channel: BarrierChannelKind,
+  module?: string,
+): Promise<number> {
   const start = performance.now();
-  await using child = spawnOurs(channel);
+  await using child = spawnOurs(channel, module);
   if (!await child.placeAndSync()) throw child.signal.reason;
   return performance.now() - start;
 }
@@ -95,8 +107,8 @@ async function runScript(script: string): Promise<number> {
   return performance.now() - start;
 }
 
-function spawnOurs(channel: BarrierChannelKind) {
-  return spawnWithBarrier(path("barrier"), { channel, permissions: "all" });
+function spawnOurs(channel: BarrierChannelKind, module = "barrier") {
+  return spawnWithBarrier(path(module), { channel, permissions: "all" });
 }
 
 function spawnPeer(): ChildProcess {

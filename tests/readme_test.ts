@@ -26,7 +26,10 @@ Deno.test("README.md begins with an example that works as it says", async () => 
       Deno.writeTextFile(`${directory}/${name}`, text);
     await write("parent.ts", block("// parent.ts"));
     await write("child.ts", block("// child.ts"));
-    const imports = { "@ipc/barrier": import.meta.resolve("../mod.ts") };
+    const imports = {
+      "@ipc/barrier": import.meta.resolve("../mod.ts"),
+      "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
+    };
     await write("deno.json", JSON.stringify({ imports }));
 
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

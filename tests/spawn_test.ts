@@ -131,32 +131,6 @@ for (const channel of CHANNELS) {
     assertEquals(stderr, "child leaves\nparent leaves\n");
   });
 
-  Deno.test(`inheritBarrier() lets a child leave over "${channel}" while no wait is pending`, async () => {
-    await using child = spawnWithBarrier(childModule(channel, ""), { channel });
-    assertEquals((await child.status).code, 0);
-  });
-
-  Deno.test(`inheritBarrier() rejects over "${channel}" when it is called again`, async () => {
-    await using child = spawnWithBarrier(
-      childModule(
-        channel,
-        `
-        try {
-          await inheritBarrier();
-        } catch (error) {
-          barrier.place(error.message);
-        }
-        `,
-      ),
-      { channel },
-    );
-    assert(await child.waitNext());
-    assertEquals(
-      child.note,
-      "Cannot inherit a barrier: it was inherited already",
-    );
-  });
-
   Deno.test(`BarrierProcess[Symbol.asyncDispose]() ends a child over "${channel}" that waits for ever`, async () => {
     let process;
     {
@@ -502,18 +476,6 @@ Deno.test("spawnWithBarrier() clears the environment when it is told to", async 
   while (await child.waitNext()) names.push(child.note!.split("=")[0]!);
   // The shell has some of its own; and several lines may be one arrival.
   assertEquals(names.includes("HOME"), false);
-});
-
-Deno.test("inheritBarrier() hides the channel from processes below", async () => {
-  await using child = spawnWithBarrier(
-    childModule(
-      "fd",
-      "barrier.place(String('BARRIER_CHANNEL' in Deno.env.toObject()));",
-    ),
-    { permissions: { env: true } },
-  );
-  assert(await child.waitNext());
-  assertEquals(child.note, "false");
 });
 
 Deno.test({
@@ -873,70 +835,6 @@ Deno.test("Barrier.sync() gives false for a module that does not exist", async (
 });
 
 for (
-  const [permissions, message] of [
-    [
-      [],
-      "file descriptor 3 is no channel, start this program with spawnWithBarrier() or name its channel",
-    ],
-    [
-      ["--allow-env"],
-      "nobody gave this process one, start it with spawnWithBarrier()",
-    ],
-  ] as const
-) {
-  Deno.test(`inheritBarrier() rejects in a process that nobody spawned with a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
-    const { stderr, code: exitCode } = await runParent(
-      "await inheritBarrier().catch((error) => console.error(error.message));",
-      [...permissions],
-    );
-    assertEquals(stderr, `Cannot inherit a barrier: ${message}\n`);
-    assertEquals(exitCode, 0);
-  });
-}
-
-Deno.test({
-  name: "inheritBarrier() asks for no permission at a terminal",
-  ignore: !isInstalled("python3"),
-  async fn() {
-    const terminal = "import pty, sys; pty.spawn(sys.argv[1:])";
-    const module = childModule(
-      "fd",
-      "console.log('no requests');",
-    );
-    await using child = spawnWithBarrier(
-      ["python3", "-c", terminal, Deno.execPath(), "run", module],
-      { stdin: "null", stdout: "piped" },
-    );
-    const reader = child.stdout.getReader();
-    // Deno's question has the word in it.
-    const output = await readUntil(reader, "requests");
-    await reader.cancel();
-    assertEquals(output.trim(), "no requests");
-  },
-});
-
-Deno.test("inheritBarrier() rejects for a channel that cannot be", async () => {
-  const { stderr } = await runParent(
-    `
-    for (const channel of ["tcp:80", "fd:", "fd:-1", "fd:9999999", "fd:0"]) {
-      Deno.env.set("BARRIER_CHANNEL", channel);
-      await inheritBarrier().catch((error) =>
-        console.error(error.name, error.message)
-      );
-    }
-    `,
-    ["--allow-env"],
-  );
-  const invalid = (channel: string) =>
-    `TypeError Cannot inherit a barrier: the channel must be like "fd:3" or "stdio", received "${channel}"\n`;
-  assertStringIncludes(
-    stderr,
-    invalid("tcp:80") + invalid("fd:") + invalid("fd:-1") +
-      "Error Cannot inherit a barrier: file descriptor 9999999 is no channel",
-  );
-});
-
-for (
   const [what, script, message] of [
     [
       "what is not UTF-8",
@@ -971,31 +869,6 @@ for (
     );
   });
 }
-
-Deno.test('inheritBarrier() turns all of the console to stderr over "stdio"', async () => {
-  const child = childModule(
-    "stdio",
-    `
-    for (const [name, method] of Object.entries(console)) {
-      if (name === "Console" || typeof method !== "function") continue;
-      method.call(console, name);
-    }
-    barrier.place("done");
-    `,
-  );
-  await using process = spawnWithBarrier(child, {
-    channel: "stdio",
-    stderr: "piped",
-  });
-  const stderr = await process.stderr.text();
-  assert(await process.waitNext(), process.signal.reason?.message);
-  assertEquals(process.note, "done");
-  for (
-    const name of ["log", "info", "debug", "dir", "dirxml", "count", "table"]
-  ) {
-    assertStringIncludes(stderr, name);
-  }
-});
 
 Deno.test("Barrier drops half a line that a child leaves behind", async () => {
   await using child = shell("printf '\\nhalf a line' >&3");

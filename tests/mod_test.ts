@@ -1,0 +1,51 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What a script pays for what it imports. */
+
+import { assertEquals } from "@std/assert";
+
+interface ModuleInfo {
+  specifier: string;
+  dependencies?: { code?: { specifier: string }; isDynamic?: boolean }[];
+}
+
+/** The modules that are loaded with one, itself among them. */
+async function loadedWith(module: string): Promise<string[]> {
+  const root = import.meta.resolve(`../${module}`);
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--no-config", "--json", root],
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: ModuleInfo[];
+  };
+  const loaded = new Set([root]);
+  for (const specifier of loaded) {
+    const info = modules.find((info) => info.specifier === specifier);
+    for (const { code, isDynamic } of info?.dependencies ?? []) {
+      if (code && !isDynamic) loaded.add(code.specifier);
+    }
+  }
+  const directory = new URL(".", root).href;
+  return Array.from(loaded, (url) => url.replace(directory, "")).sort();
+}
+
+for (
+  const [module, ...others] of [
+    ["barrier.ts"],
+    ["completion.ts"],
+    ["inherit.ts", "barrier.ts", "channels.ts"],
+    ["spawn.ts", "barrier.ts", "channels.ts", "completion.ts", "inherit.ts"],
+    [
+      "mod.ts",
+      "barrier.ts",
+      "channels.ts",
+      "completion.ts",
+      "inherit.ts",
+      "spawn.ts",
+    ],
+  ] as const
+) {
+  Deno.test(`Importing ${module} loads ${others.join(", ") || "nothing else"}`, async () => {
+    assertEquals(await loadedWith(module), [module, ...others].sort());
+  });
+}
