@@ -24,13 +24,19 @@ import type {
 import type { Socket } from "node:net";
 
 /**
- * What carries the barrier between two processes: a socket pair that is the
- * child's file descriptor 3, or the child's stdin and stdout.
+ * What carries the barrier between two processes.
+ *
+ * - `"fd"`: a socket pair, the child's end of it file descriptor 3.
+ * - `"stdio"`: the child's stdin and stdout, where no descriptor can be handed
+ *   on: across `ssh`, into a container, on Windows, to a Deno before 2.8. The
+ *   child then prints to stderr.
  */
 export type BarrierChannelKind = "fd" | "stdio";
 
-/** The descriptor that a child inherits, and the variable that tells it so. */
+/** The descriptor that a child inherits. */
 export const CHANNEL_FD = 3;
+
+/** Where a child finds what carries its barrier. */
 export const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
 
 /** Where a program finds the counter of the one that became it by `exec`. */

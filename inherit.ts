@@ -38,7 +38,7 @@ export interface InheritBarrierOptions {
 
 /**
  * Picks up the barrier that this process's parent made with
- * `spawnWithBarrier`. It needs no permission. This can be done once.
+ * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
  *
  * A program that another one became by `exec` goes on counting from
  * `BARRIER_STATE`, if it may read that variable, and from 0 otherwise.
@@ -72,18 +72,19 @@ export async function inheritBarrier(
   if (inherited) {
     throw new Error("Cannot inherit a barrier: it was inherited already");
   }
-  const named = takeVariable(CHANNEL_VARIABLE);
-  const state = takeVariable(STATE_VARIABLE);
+  const named = readVariable(CHANNEL_VARIABLE);
+  const state = readVariable(STATE_VARIABLE);
   const barriers = state === undefined ? 0 : parseState(state);
-  const channel = options.channel ?? named ?? channelWithoutName();
+  const name = options.channel ?? named ?? channelWithoutName();
   inherited = true;
   try {
-    return new Barrier(
-      channel === "stdio"
-        ? new StdioChannel()
-        : await openDescriptor(parseDescriptor(channel)),
-      { role: "child", barriers },
-    );
+    const channel = name === "stdio"
+      ? new StdioChannel()
+      : await openDescriptor(parseDescriptor(name));
+    // They are not for the processes below.
+    if (named !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
+    if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
+    return new Barrier(channel, { role: "child", barriers });
   } catch (error) {
     inherited = false;
     throw error;
@@ -92,15 +93,13 @@ export async function inheritBarrier(
 
 let inherited = false;
 
-/** Reads a variable if that is allowed, and hides it from processes below. */
-function takeVariable(variable: string): string | undefined {
+/** Reads a variable if that is allowed. */
+function readVariable(variable: string): string | undefined {
   // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
   // saves a child a query that takes as long as all the rest of this.
   if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
   try {
-    const value = Deno.env.get(variable);
-    if (value !== undefined) Deno.env.delete(variable);
-    return value;
+    return Deno.env.get(variable);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;

@@ -4,11 +4,19 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./driver.ts";
 import { isInstalled } from "./programs.ts";
-import { childModule, readUntil, runParent } from "./scripts.ts";
+import {
+  childModule,
+  inheritingModule,
+  readUntil,
+  runParent,
+} from "./scripts.ts";
 
 for (const channel of CHANNELS) {
   Deno.test(`inheritBarrier() lets a child leave over "${channel}" while no wait is pending`, async () => {
-    await using child = spawnWithBarrier(childModule(channel, ""), { channel });
+    await using child = spawnWithBarrier(childModule(channel, ""), {
+      channel,
+      signal: AbortSignal.timeout(60_000), // one that stays has failed
+    });
     assertEquals((await child.status).code, 0);
   });
 
@@ -31,6 +39,48 @@ for (const channel of CHANNELS) {
       child.note,
       "Cannot inherit a barrier: it was inherited already",
     );
+  });
+
+  Deno.test(`inheritBarrier() gives one barrier over "${channel}" when it is called twice at once`, async () => {
+    await using child = spawnWithBarrier(
+      inheritingModule(`
+        const calls = [1, 2].map(() => inheritBarrier({ channel: "${channel}" }));
+        const results = await Promise.allSettled(calls);
+        const barrier = results.find(({ value }) => value).value;
+        barrier.place(results.map(({ status }) => status).join());
+      `),
+      { channel },
+    );
+    assert(await child.waitNext());
+    assertEquals(child.note, "fulfilled,rejected");
+  });
+
+  Deno.test(`inheritBarrier() can be called again over "${channel}" when it failed`, async () => {
+    await using child = spawnWithBarrier(
+      inheritingModule(`
+        await inheritBarrier({ channel: "tcp" }).catch(() => {});
+        const barrier = await inheritBarrier();
+        barrier.place();
+        Deno.exit(await barrier.sync() ? 0 : 1);
+      `),
+      { channel, env: { BARRIER_STATE: "-1" }, permissions: { env: true } },
+    );
+    assert(await child.waitNext());
+    child.destroy();
+    assertEquals((await child.status).code, 0);
+  });
+
+  Deno.test(`inheritBarrier() takes the channel that it is told, "${channel}", whatever BARRIER_CHANNEL says`, async () => {
+    await using child = spawnWithBarrier(
+      inheritingModule(`
+        Deno.env.set("BARRIER_CHANNEL", "tcp:80");
+        const barrier = await inheritBarrier({ channel: "${channel}" });
+        barrier.place("here");
+      `),
+      { channel, permissions: { env: true } },
+    );
+    assert(await child.waitNext());
+    assertEquals(child.note, "here");
   });
 }
 
@@ -92,7 +142,7 @@ Deno.test({
 Deno.test("inheritBarrier() rejects for a channel that cannot be", async () => {
   const { stderr } = await runParent(
     `
-    for (const channel of ["tcp:80", "fd:", "fd:-1", "fd:9999999", "fd:0"]) {
+    for (const channel of ["tcp:80", "fd:", "fd:-1", "fd:9999999"]) {
       Deno.env.set("BARRIER_CHANNEL", channel);
       await inheritBarrier().catch((error) =>
         console.error(error.name, error.message)
@@ -118,6 +168,12 @@ Deno.test('inheritBarrier() turns all of the console to stderr over "stdio"', as
       if (name === "Console" || typeof method !== "function") continue;
       method.call(console, name);
     }
+    console.count("counter");
+    console.countReset("counter");
+    console.count("counter");
+    console.time("timer");
+    console.timeLog("timer");
+    console.timeEnd("timer");
     barrier.place("done");
     `,
   );
@@ -128,9 +184,31 @@ Deno.test('inheritBarrier() turns all of the console to stderr over "stdio"', as
   const stderr = await process.stderr.text();
   assert(await process.waitNext(), process.signal.reason?.message);
   assertEquals(process.note, "done");
-  for (
-    const name of ["log", "info", "debug", "dir", "dirxml", "count", "table"]
-  ) {
+  for (const name of ["log", "info", "debug", "dir", "dirxml", "table"]) {
     assertStringIncludes(stderr, name);
   }
+  assertEquals(stderr.match(/^ *counter: 1$/gm)?.length, 2);
+  assertEquals(stderr.match(/^ *timer: [\d.]+m?s$/gm)?.length, 2);
+});
+
+Deno.test('Barrier.destroy() keeps what a child writes to stdout afterwards from its parent over "stdio"', async () => {
+  const child = childModule(
+    "stdio",
+    `
+    barrier.place("last");
+    barrier.destroy();
+    try {
+      Deno.stdout.writeSync(new TextEncoder().encode("late\\n"));
+    } catch (error) {
+      console.error(error.name);
+    }
+    `,
+  );
+  await using process = spawnWithBarrier(child, {
+    channel: "stdio",
+    stderr: "piped",
+  });
+  assertEquals(await process.stderr.text(), "BadResource\n");
+  assert(await process.waitNext());
+  assertEquals(process.note, "last");
 });

@@ -1,8 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** What a script pays for what it imports. */
+/** What the modules have of each other. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import * as inherit from "../inherit.ts";
+import * as all from "../mod.ts";
+import * as spawn from "../spawn.ts";
 
 interface ModuleInfo {
   specifier: string;
@@ -12,9 +15,10 @@ interface ModuleInfo {
 /** The modules that are loaded with one, itself among them. */
 async function loadedWith(module: string): Promise<string[]> {
   const root = import.meta.resolve(`../${module}`);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--no-config", "--json", root],
   }).output();
+  assert(success, new TextDecoder().decode(stderr));
   const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
     modules: ModuleInfo[];
   };
@@ -49,3 +53,8 @@ for (
     assertEquals(await loadedWith(module), [module, ...others].sort());
   });
 }
+
+Deno.test("mod.ts, spawn.ts and inherit.ts export one inheritBarrier()", () => {
+  assertStrictEquals(all.inheritBarrier, inherit.inheritBarrier);
+  assertStrictEquals(spawn.inheritBarrier, inherit.inheritBarrier);
+});

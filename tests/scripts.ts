@@ -5,14 +5,22 @@
 import type { BarrierChannelKind } from "../mod.ts";
 
 const LIBRARY = JSON.stringify(import.meta.resolve("../mod.ts"));
+const INHERIT = JSON.stringify(import.meta.resolve("../inherit.ts"));
 
 const decoder = new TextDecoder();
 
 /** A child module: `body` runs with its side of the barrier as `barrier`. */
 export function childModule(channel: BarrierChannelKind, body: string): string {
-  return dataUrl(`
-    import { inheritBarrier } from ${LIBRARY};
+  return inheritingModule(`
     const barrier = await inheritBarrier({ channel: "${channel}" });
+    ${body}
+  `);
+}
+
+/** A child module whose `body` calls `inheritBarrier` itself. */
+export function inheritingModule(body: string): string {
+  return dataUrl(`
+    import { inheritBarrier } from ${INHERIT};
     ${body}
   `);
 }

@@ -4,7 +4,7 @@
 
 import { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import { inheritBarrier } from "../../mod.ts";
+import { inheritBarrier } from "../../inherit.ts";
 import { type Answer, type Call, messages, settle } from "../driver.ts";
 
 // Counts what arrives on the channel, whichever it is.
