@@ -877,13 +877,19 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another s
   assertEquals(await outcomes(other, next), [true, true]);
 });
 
-Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait that came before another sync()", async () => {
+/** Cancels a sync() that had one of two barriers, with a wait behind it. */
+function cancelSync() {
   const { barrier, channel } = setUp({ barriers: 2 });
   const controller = new AbortController();
   const cancelled = barrier.sync({ signal: controller.signal });
   channel.deliver("\n");
   const next = barrier.waitNext();
   controller.abort("enough");
+  return { barrier, channel, cancelled, next };
+}
+
+Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait that came before another sync()", async () => {
+  const { barrier, cancelled, next } = cancelSync();
   const other = barrier.sync();
   assertEquals(await outcomes(cancelled, next, other), [
     "enough",
@@ -893,12 +899,7 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait th
 });
 
 Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another wait, though the peer hangs up", async () => {
-  const { barrier, channel } = setUp({ barriers: 2 });
-  const controller = new AbortController();
-  const cancelled = barrier.sync({ signal: controller.signal });
-  channel.deliver("\n");
-  const next = barrier.waitNext();
-  controller.abort("enough");
+  const { barrier, channel, cancelled, next } = cancelSync();
   channel.hangUp();
   assertEquals(await outcomes(cancelled, next), ["enough", true]);
   assertFalse(barrier.theyAborted);
