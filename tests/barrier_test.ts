@@ -17,7 +17,8 @@ import {
   type BarrierOptions,
   type BarrierReceiver,
 } from "../barrier.ts";
-import { countedSignal } from "./signals.ts";
+import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { countedSignal } from "./_helpers/signals.ts";
 
 const WAITS = [
   "waitNext",
@@ -103,15 +104,10 @@ function setUp(options: BarrierOptions = {}, acceptsText = false): Fixture {
   return { barrier: new Barrier(channel, options), channel };
 }
 
-/** What one side of a pair sends reaches the other within a few microtasks. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await undefined;
-}
-
 /** What each wait has come to: its result, why it rejected, or "pending". */
 async function outcomes(...waits: Promise<boolean>[]): Promise<unknown[]> {
   const watched = waits.map(watch);
-  await settle();
+  await flushMicrotasks();
   return watched.map(({ outcome }) => outcome);
 }
 
@@ -198,13 +194,13 @@ Deno.test("Barrier.pair() delivers in order what either side sends", async () =>
     from.place("first");
     from.place("second");
     from.place();
-    await settle();
+    await flushMicrotasks();
     assert(await to.waitNext());
     assertEquals(to.note, "second");
 
     from.place("third");
     from.abort("done");
-    await settle();
+    await flushMicrotasks();
     assertFalse(await to.waitNext());
     assertEquals(to.note, "second");
     assertEquals(failure(to).message, "Barrier aborted by the peer: done");
@@ -1236,7 +1232,7 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async
             }
           }
           model.run(command);
-          await settle();
+          await flushMicrotasks();
           assertEquals(waits.map(({ outcome }) => outcome), model.outcomes);
           assertEquals(barrier.iAborted, model.iAborted);
           assertEquals(barrier.theyAborted, model.theyAborted);

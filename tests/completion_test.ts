@@ -9,12 +9,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { Completion } from "../completion.ts";
-import { countedSignal } from "./signals.ts";
-
-/** Lets the reactions of settled promises run. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await undefined;
-}
+import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { countedSignal } from "./_helpers/signals.ts";
 
 /** Waiters of one completion, and what came of them. */
 class Waiters {
@@ -54,11 +50,11 @@ Deno.test("Completion() is not done", () => {
 Deno.test("Completion.wait() waits for complete()", async () => {
   const completion = new Completion();
   const waiters = new Waiters(completion, 1);
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, []);
   completion.complete();
   assertFalse(completion.done);
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, [0]);
 });
 
@@ -77,7 +73,7 @@ Deno.test("Completion.wait() is served first come, first served", async () => {
   const waiters = new Waiters(completion, 1_000);
   for (let count = 1; count <= 1_000; count++) {
     completion.complete();
-    await settle();
+    await flushMicrotasks();
     assertEquals(waiters.gone.length, count);
   }
   assertEquals(waiters.gone, Array.from({ length: 1_000 }, (_, id) => id));
@@ -136,7 +132,7 @@ Deno.test("Completion.wait() that is cancelled takes no completion and loses non
       for (const rest of orders(steps.toSpliced(i, 1))) yield [step, ...rest];
     }
   }
-  for (const pause of [async () => {}, settle]) {
+  for (const pause of [async () => {}, flushMicrotasks]) {
     for (
       const order of orders(["0", "1", "2", "complete", "complete", "complete"])
     ) {
@@ -162,7 +158,7 @@ Deno.test("Completion.wait() that is cancelled takes no completion and loses non
         }
         await pause();
       }
-      await settle();
+      await flushMicrotasks();
       assertEquals(waiters.gone, gone, order.join());
       assertEquals(waiters.cancelled, cancelled, order.join());
       for (; left > 0; left--) assert(completion.tryWait(), order.join());
@@ -186,10 +182,10 @@ Deno.test("Completion.complete() keeps its completion for later where nobody wai
   const completion = new Completion();
   for (let i = 0; i < 3; i++) completion.complete();
   const waiters = new Waiters(completion, 4);
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, [0, 1, 2]);
   completion.complete();
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, [0, 1, 2, 3]);
   assertFalse(completion.done);
 });
@@ -199,7 +195,7 @@ Deno.test("Completion.completeAll() lets all go, now and later", async () => {
   const waiters = new Waiters(completion, 3);
   completion.completeAll();
   waiters.add();
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, [0, 1, 2, 3]);
   for (let i = 0; i < 1_000; i++) assert(completion.tryWait());
   assert(completion.done);
@@ -223,7 +219,7 @@ Deno.test("Completion.reinit() makes the completion not done again", async () =>
 
     const waiters = new Waiters(completion, 2);
     completion.complete();
-    await settle();
+    await flushMicrotasks();
     assertEquals(waiters.gone, [0]);
   }
 });
@@ -232,11 +228,11 @@ Deno.test("Completion.reinit() leaves those alone who wait", async () => {
   const completion = new Completion();
   const waiters = new Waiters(completion, 2);
   completion.reinit();
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, []);
   completion.complete();
   completion.reinit();
-  await settle();
+  await flushMicrotasks();
   assertEquals(waiters.gone, [0]);
 });
 
@@ -307,7 +303,7 @@ Deno.test("Completion is a counter with a queue in front of it", async () => {
           for (; count > 0 && queue.length > 0; count--) {
             gone.push(queue.shift()!);
           }
-          await settle();
+          await flushMicrotasks();
           assertEquals(waiters.gone, gone);
           assertEquals(waiters.cancelled, cancelled);
           assertEquals(completion.done, count > 0);

@@ -2,12 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { Barrier } from "../barrier.ts";
-import { BarrierSide, parseTraces, replay } from "./traces.ts";
-
-/** What one side of a pair sends reaches the other within a few microtasks. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await undefined;
-}
+import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { BarrierSide, parseTraces, replay } from "./_helpers/traces.ts";
 
 Deno.test("Barrier.pair() reproduces every recorded trace of systemd's barrier.c", async () => {
   const traces = parseTraces(
@@ -22,7 +18,7 @@ Deno.test("Barrier.pair() reproduces every recorded trace of systemd's barrier.c
       trace,
       new BarrierSide(parent),
       new BarrierSide(child),
-      settle,
+      flushMicrotasks,
     );
   }
 });

@@ -6,7 +6,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { isInstalled } from "./programs.ts";
+import { isInstalled } from "./_helpers/programs.ts";
 
 /** Runs an example by the command that its header tells. */
 async function run(

@@ -4,9 +4,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
-import { CHANNELS } from "./driver.ts";
-import { isInstalled } from "./programs.ts";
-import { childModule } from "./scripts.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { childModule } from "./_helpers/scripts.ts";
 
 const ignore = !isInstalled("bash");
 

@@ -9,8 +9,13 @@ import {
   assertInstanceOf,
 } from "@std/assert";
 import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
-import { CHANNELS } from "./driver.ts";
-import { childModule, readUntil, runParent, startParent } from "./scripts.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import {
+  childModule,
+  readUntil,
+  runParent,
+  startParent,
+} from "./_helpers/scripts.ts";
 
 const ENDS = {
   "returns": { body: "", code: 0, signal: null },

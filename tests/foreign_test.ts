@@ -20,9 +20,10 @@ import {
   type BarrierProcess,
   spawnWithBarrier,
 } from "../mod.ts";
-import { CHANNELS, settle } from "./driver.ts";
-import { isInstalled } from "./programs.ts";
-import { childModule } from "./scripts.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { turnEventLoop } from "./_helpers/event_loop.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { childModule } from "./_helpers/scripts.ts";
 
 /** A program that makes the calls which its arguments name. */
 interface Peer {
@@ -216,7 +217,7 @@ for (const { language, command, ignore } of PEERS) {
       );
       child.place("last");
       child.destroy();
-      await settle();
+      await turnEventLoop();
       await Deno.writeTextFile(gate, "\n");
       assertEquals(results(await child.stderr.text()), [
         "place true",

@@ -2,14 +2,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
-import { CHANNELS } from "./driver.ts";
-import { isInstalled } from "./programs.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { isInstalled } from "./_helpers/programs.ts";
 import {
   childModule,
   inheritingModule,
   readUntil,
   runParent,
-} from "./scripts.ts";
+} from "./_helpers/scripts.ts";
 
 for (const channel of CHANNELS) {
   Deno.test(`inheritBarrier() lets a child leave over "${channel}" while no wait is pending`, async () => {

@@ -24,8 +24,8 @@ import {
   type Report,
   type Side,
   type Trace,
-} from "./traces.ts";
-import { Traffic } from "./traffic.ts";
+} from "./_helpers/traces.ts";
+import { Traffic } from "./_helpers/traffic.ts";
 
 const CONNECTIONS = ["TCP", "a Unix socket"] as const;
 

@@ -1,7 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assertGreaterOrEqual } from "@std/assert";
-import { type Call as ChildCall, DrivenChild, settle } from "./driver.ts";
+import { type Call as ChildCall, DrivenChild } from "./_helpers/driver.ts";
+import { turnEventLoop } from "./_helpers/event_loop.ts";
 import {
   BarrierSide,
   type Call,
@@ -9,7 +10,7 @@ import {
   replay,
   type Report,
   type Side,
-} from "./traces.ts";
+} from "./_helpers/traces.ts";
 
 const CALLS: Record<Call, ChildCall> = {
   p: "place",
@@ -36,13 +37,13 @@ class ChildSide implements Side {
     this.#result = "b";
     const done = result.then((result) => this.#result = result ? "t" : "f");
     // It is known by now, unless the call blocks.
-    await Promise.race([done, settle()]);
+    await Promise.race([done, turnEventLoop()]);
   }
 
   async report(): Promise<Report> {
     // Answers come in order: behind this one, an ended wait is known as well.
     const [i, they] = await this.#child.call("flags") as [boolean, boolean];
-    await settle();
+    await turnEventLoop();
     const flags = i ? they ? "W" : "I" : they ? "T" : "-";
     return { result: this.#result, flags };
   }
@@ -61,7 +62,7 @@ Deno.test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s
       trace,
       new BarrierSide(child.barrier),
       new ChildSide(child),
-      settle,
+      turnEventLoop,
     );
   }
 });

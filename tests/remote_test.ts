@@ -9,9 +9,9 @@ import {
   assertInstanceOf,
 } from "@std/assert";
 import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
-import { isInstalled } from "./programs.ts";
-import { childModule, readUntil, startParent } from "./scripts.ts";
-import { SSHD, Sshd } from "./sshd.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { childModule, readUntil, startParent } from "./_helpers/scripts.ts";
+import { SSHD, Sshd } from "./_helpers/sshd.ts";
 
 const test = isInstalled(SSHD) ? Deno.test : Deno.test.ignore;
 

@@ -11,7 +11,7 @@ import {
 import { deadline } from "@std/async";
 import fc from "fast-check";
 import { Completion, SharedCompletion } from "../completion.ts";
-import { countedSignal } from "./signals.ts";
+import { countedSignal } from "./_helpers/signals.ts";
 
 /** A worker, and what it has said. */
 class Thread<Message> implements Disposable {

@@ -15,15 +15,16 @@ import {
   spawnWithBarrier,
   type SpawnWithBarrierOptions,
 } from "../mod.ts";
-import { CHANNELS, settle } from "./driver.ts";
-import { isInstalled } from "./programs.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { turnEventLoop } from "./_helpers/event_loop.ts";
+import { isInstalled } from "./_helpers/programs.ts";
 import {
   childModule,
   parentModule,
   readUntil,
   runParent,
   startParent,
-} from "./scripts.ts";
+} from "./_helpers/scripts.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -362,7 +363,7 @@ Deno.test("BarrierProcess.stdin rejects a write to a child that is gone", async 
 Deno.test("BarrierProcess.stdin can be closed when the child is gone", async () => {
   await using child = shell(":", { stdin: "piped" });
   await child.status;
-  await settle();
+  await turnEventLoop();
   await child.stdin.close();
 });
 
@@ -916,11 +917,11 @@ Deno.test({
     const open = () => ({ descriptors: descriptors(), children: children() });
     for (let i = 0; i < 50; i++) await round();
     // The last child's descriptors are closed some turns after it was ended.
-    for (let turn = 0; turn < 100; turn++) await settle();
+    await turnEventLoop(300);
     const before = open();
     const memory = Deno.memoryUsage().rss;
     for (let i = 0; i < 300; i++) await round();
-    for (let turn = 0; turn < 100; turn++) await settle();
+    await turnEventLoop(300);
     assertEquals(open(), before);
     const grown = Deno.memoryUsage().rss - memory;
     assert(grown < 32 * MEGABYTE, `memory grew by ${grown} bytes`);

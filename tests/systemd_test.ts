@@ -9,7 +9,7 @@
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { BarrierProcess } from "../mod.ts";
-import { DrivenChild, PEERS } from "./driver.ts";
+import { DrivenChild, PEERS } from "./_helpers/driver.ts";
 
 function scenario(
   name: string,

@@ -1,11 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// The child of tests/driver.ts: `deno run driven.ts <port>`.
+// The child of tests/_helpers/driver.ts: `deno run driven.ts <port>`.
 
 import { Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import { inheritBarrier } from "../../inherit.ts";
-import { type Answer, type Call, messages, settle } from "../driver.ts";
+import { type Answer, type Call, messages } from "../_helpers/driver.ts";
+import { turnEventLoop } from "../_helpers/event_loop.ts";
 
 // Counts what arrives on the channel, whichever it is.
 let received = 0;
@@ -42,14 +42,14 @@ for await (
   }>(connection.readable)
 ) {
   while (received < sent.sent || (sent.ended && !ended)) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turnEventLoop(1);
   }
-  await settle();
+  await turnEventLoop();
   if (call === "exit") Deno.exit(0);
   const result = Promise.resolve(run(call, argument));
   let blocked = true;
   const done = result.then(() => blocked = false);
-  await settle();
+  await turnEventLoop();
   await answer(blocked ? { id, blocked } : { id, result: await result });
   if (blocked) done.then(async () => answer({ id, result: await result }));
 }

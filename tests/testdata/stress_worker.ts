@@ -6,16 +6,7 @@
 // Uses a shared completion in random order, and tells what came of it.
 
 import { SharedCompletion } from "../../completion.ts";
-
-const { port1, port2 } = new MessageChannel();
-
-/** Lets the event loop run. */
-function turn(): Promise<unknown> {
-  return new Promise((resolve) => {
-    port1.onmessage = resolve;
-    port2.postMessage(undefined);
-  });
-}
+import { turnEventLoop } from "../_helpers/event_loop.ts";
 
 self.onmessage = async ({ data: { buffer, operations, seed } }) => {
   const completion = SharedCompletion.from(buffer);
@@ -56,7 +47,7 @@ self.onmessage = async ({ data: { buffer, operations, seed } }) => {
         [...waits.keys()][random(waits.size)]?.abort();
         break;
     }
-    if (random(32) === 0) await turn();
+    if (random(32) === 0) await turnEventLoop(1);
   }
 
   self.postMessage({ posted, taken, waiting: waits.size });

@@ -6,8 +6,8 @@
 // first message: all others are the barrier's.
 
 import { Barrier } from "../../barrier.ts";
-import { BarrierSide, type Call, type Report } from "../traces.ts";
-import { Traffic } from "../traffic.ts";
+import { BarrierSide, type Call, type Report } from "../_helpers/traces.ts";
+import { Traffic } from "../_helpers/traffic.ts";
 
 /** What the worker is told. */
 export interface Order {

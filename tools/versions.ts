@@ -36,7 +36,7 @@ async function test(
 ): Promise<string> {
   const { stdout, success } = await new Deno.Command(deno, {
     args: [
-      ...["run", "--allow-all", "tests/with_std.ts"],
+      ...["run", "--allow-all", "tools/with_std.ts"],
       ...["test", "--allow-all", ...files],
     ],
     cwd: new URL("..", import.meta.url),

@@ -2,13 +2,13 @@
 
 /**
  * Replays what systemd's `barrier.c` did on two sides of a barrier, wherever
- * those are. `testdata/README.md` tells the format of the traces. A child
+ * those are. `../testdata/README.md` tells the format of the traces. A child
  * process may import this: it needs no import map.
  *
  * @module
  */
 
-import type { Barrier } from "../barrier.ts";
+import type { Barrier } from "../../barrier.ts";
 
 /** A call, by its letter in the traces; "x" is the exit. */
 export type Call = "p" | "a" | "n" | "A" | "s" | "S" | "x";

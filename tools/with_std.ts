@@ -2,7 +2,7 @@
 
 /**
  * Runs `deno` with the given arguments, and with the real `@std` where JSR
- * answers. Elsewhere the adapters in `offline/` take its place.
+ * answers. Elsewhere the adapters in `tests/offline` take its place.
  *
  * @module
  */
@@ -25,7 +25,7 @@ if (await jsrAnswers()) {
   console.log("Using @std from JSR");
 } else {
   console.log("Using tests/offline in place of @std, as JSR does not answer");
-  const map = new URL("offline/import_map.json", import.meta.url);
+  const map = new URL("../tests/offline/import_map.json", import.meta.url);
   args.splice(1, 0, `--import-map=${map}`);
 }
 const { code } = await new Deno.Command(Deno.execPath(), { args }).spawn()

@@ -7,16 +7,16 @@
  *
  * No step needs to wait for time to pass. A side's bytes are in the kernel when
  * its call returns, so when a step is done its bytes only have to be read: the
- * child waits until it has read as many as were sent to it, and here two turns
+ * child waits until it has read as many as were sent to it, and here a few turns
  * of the event loop read what there is.
  */
 
-import { setImmediate } from "node:timers";
 import {
   type BarrierChannelKind,
   type BarrierProcess,
   spawnWithBarrier,
-} from "../mod.ts";
+} from "../../mod.ts";
+import { turnEventLoop } from "./event_loop.ts";
 
 /** The channels that a test runs on. */
 export const CHANNELS: readonly BarrierChannelKind[] = ["fd", "stdio"];
@@ -51,13 +51,6 @@ export type Call =
 export interface Step {
   blocked: boolean;
   result: Promise<unknown>;
-}
-
-/** Lets the event loop turn until what the kernel holds has been delivered. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
 }
 
 /** The lines of a connection, parsed. */
@@ -101,7 +94,7 @@ export class DrivenChild implements AsyncDisposable {
 
   static async spawn({ channel, deno }: Peer): Promise<DrivenChild> {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const module = new URL("./testdata/driven.ts", import.meta.url);
+    const module = new URL("../testdata/driven.ts", import.meta.url);
     const args = [String(listener.addr.port)];
     const barrier = deno === undefined
       ? spawnWithBarrier(module, {
@@ -135,7 +128,7 @@ export class DrivenChild implements AsyncDisposable {
       new TextEncoder().encode(JSON.stringify(command) + "\n"),
     );
     const { blocked = false } = await answer;
-    await settle();
+    await turnEventLoop();
     return { blocked, result };
   }
 

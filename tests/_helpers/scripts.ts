@@ -2,10 +2,10 @@
 
 /** Small programs for the tests, written where they are used. */
 
-import type { BarrierChannelKind } from "../mod.ts";
+import type { BarrierChannelKind } from "../../mod.ts";
 
-const LIBRARY = JSON.stringify(import.meta.resolve("../mod.ts"));
-const INHERIT = JSON.stringify(import.meta.resolve("../inherit.ts"));
+const LIBRARY = JSON.stringify(import.meta.resolve("../../mod.ts"));
+const INHERIT = JSON.stringify(import.meta.resolve("../../inherit.ts"));
 
 const decoder = new TextDecoder();
 
