@@ -10,6 +10,7 @@ import {
 import fc from "fast-check";
 import { Completion } from "../completion.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { run } from "./_helpers/run.ts";
 import { countedSignal } from "./_helpers/signals.ts";
 
 /** Waiters of one completion, and what came of them. */
@@ -321,17 +322,12 @@ for (
   ]
 ) {
   Deno.test(`completeAndExit() completes and exits with ${expected}, and no code runs after it`, async () => {
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--no-lock",
-        "--quiet",
-        new URL("./testdata/complete_and_exit.ts", import.meta.url).href,
-        ...args,
-      ],
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "unloading\ncompleting\n");
+    const module = import.meta.resolve("./testdata/complete_and_exit.ts");
+    const { code, stdout, stderr } = await run(
+      [Deno.execPath(), "run", "--no-lock", "--quiet", module, ...args],
+    );
+    assertEquals(stderr, "");
+    assertEquals(stdout, "unloading\ncompleting\n");
     assertEquals(code, expected);
   });
 }

@@ -7,34 +7,27 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { isInstalled } from "./_helpers/programs.ts";
+import { type Output, run } from "./_helpers/run.ts";
 
 /** Runs an example by the command that its header tells. */
-async function run(
-  name: string,
-): Promise<{ code: number; stdout: string; stderr: string }> {
+async function runExample(name: string): Promise<Output> {
   const root = new URL("../", import.meta.url);
   const source = await Deno.readTextFile(new URL(`examples/${name}`, root));
   const command = /^\/\/ {5}deno (run .+)$/m.exec(source)?.[1];
   assertExists(command);
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: command.split(" "),
+  const output = await run([Deno.execPath(), ...command.split(" ")], {
     cwd: root,
     env: { NO_COLOR: "1" },
-    stdin: "null",
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout)
-      .replaceAll(/process \d+/g, "process PID")
-      .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"),
-    stderr: decoder.decode(stderr),
-  };
+  });
+  output.stdout = output.stdout
+    .replaceAll(/process \d+/g, "process PID")
+    .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT");
+  return output;
 }
 
 Deno.test("examples/handshake.ts shows who failed and who learned of it", async () => {
-  const { code, stdout, stderr } = await run("handshake.ts");
+  const { code, stdout, stderr } = await runExample("handshake.ts");
   assertEquals(stderr, "");
   assertEquals(
     stdout,
@@ -78,7 +71,7 @@ The parent fails
 });
 
 Deno.test("examples/server.ts uses its server when it is ready, and stops it", async () => {
-  const { code, stdout, stderr } = await run("server.ts");
+  const { code, stdout, stderr } = await runExample("server.ts");
   assertEquals(stderr, "");
   assertEquals(
     stdout,
@@ -92,7 +85,7 @@ It has stopped with exit code 0
 });
 
 Deno.test("examples/device.ts lets one reader go with each write", async () => {
-  const { code, stdout, stderr } = await run("device.ts");
+  const { code, stdout, stderr } = await runExample("device.ts");
   assertEquals(stderr, "");
   assertEquals(
     stdout,
@@ -115,7 +108,7 @@ reader 4 is awake
 });
 
 Deno.test("examples/fleet.ts goes on without the worker that crashed", async () => {
-  const { code, stdout, stderr } = await run("fleet.ts");
+  const { code, stdout, stderr } = await runExample("fleet.ts");
   assertStringIncludes(stderr, "Error: Out of luck");
   assertEquals(
     stdout,
@@ -136,7 +129,7 @@ Deno.test({
   name: "examples/daemon.ts uses the daemon when it is ready, and stops it",
   ignore: !isInstalled("dbus-daemon") || !isInstalled("dbus-send"),
   fn: async () => {
-    const { code, stdout } = await run("daemon.ts");
+    const { code, stdout } = await runExample("daemon.ts");
     assertMatch(
       stdout,
       /^The bus is ready at unix:.+\nIt answers: boolean true\nThe bus has stopped\n$/,
@@ -146,7 +139,7 @@ Deno.test({
 });
 
 Deno.test("examples/worker.ts cleans up when its thread is gone", async () => {
-  const { code, stdout, stderr } = await run("worker.ts");
+  const { code, stdout, stderr } = await runExample("worker.ts");
   assertEquals(stderr, "");
   assertEquals(
     stdout,

@@ -7,6 +7,7 @@ import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { childModule } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 const ignore = !isInstalled("bash");
 
@@ -25,24 +26,21 @@ Deno.test({
       `${import.meta.dirname}/../PROTOCOL.md`,
     );
     const script = /```bash\n(.+?)```/s.exec(protocol)![1]!;
-    const directory = await Deno.makeTempDir();
-    await Deno.symlink(Deno.execPath(), `${directory}/deno`);
+    await using directory = await TempDir.make();
+    await Deno.symlink(Deno.execPath(), `${directory.path}/deno`);
     await Deno.writeTextFile(
-      `${directory}/child.ts`,
+      `${directory.path}/child.ts`,
       `import "${childModule("fd", COUNT)}";`,
     );
-    {
-      await using child = spawnWithBarrier(["bash", "-c", script], {
-        cwd: directory,
-        env: { PATH: `${directory}:${Deno.env.get("PATH")}` },
-        stderr: "piped",
-      });
-      assert(await child.waitNext());
-      child.place();
-      child.destroy();
-      assertEquals(await child.stderr.text(), "true\nfalse\n");
-    }
-    await Deno.remove(directory, { recursive: true });
+    await using child = spawnWithBarrier(["bash", "-c", script], {
+      cwd: directory.path,
+      env: { PATH: `${directory.path}:${Deno.env.get("PATH")}` },
+      stderr: "piped",
+    });
+    assert(await child.waitNext());
+    child.place();
+    child.destroy();
+    assertEquals(await child.stderr.text(), "true\nfalse\n");
   },
 });
 

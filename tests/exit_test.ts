@@ -16,6 +16,7 @@ import {
   runParent,
   startParent,
 } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 const ENDS = {
   "returns": { body: "", code: 0, signal: null },
@@ -173,9 +174,8 @@ for (const channel of CHANNELS) {
 
   for (const end of ["", "barrier.destroy();"]) {
     Deno.test(`Barrier.place() arrives over "${channel}" in 1,000 turns that nobody reads in when a child ${end ? "destroys its barrier" : "comes to its end"}`, async () => {
-      const directory = await Deno.makeTempDir();
-      const fifo = `${directory}/placed`;
-      await new Deno.Command("mkfifo", { args: [fifo] }).output();
+      await using directory = await TempDir.make();
+      const fifo = await directory.makeFifo();
       await using child = spawnWithBarrier(
         childModule(
           channel,
@@ -196,7 +196,6 @@ for (const channel of CHANNELS) {
       child.place();
       assertFalse(await child.sync());
       assertEquals((await child.status).code, 0);
-      await Deno.remove(directory, { recursive: true });
     });
   }
 

@@ -23,13 +23,15 @@ import {
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
+import { type CommandLine, run } from "./_helpers/run.ts";
 import { childModule } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 /** A program that makes the calls which its arguments name. */
 interface Peer {
   language: string;
   file: string;
-  command: readonly [command: string, ...args: string[]];
+  command: CommandLine;
   ignore: boolean;
 }
 
@@ -41,7 +43,7 @@ const PEERS: readonly Peer[] = [
   interpreted("bash", "bash", "peer.sh"),
   interpreted("Python", "python3", "peer.py"),
   interpreted("Node", "node", "peer.mjs"),
-  compiled("C", "cc", "peer.c"),
+  await compiled("C", "cc", "peer.c"),
 ];
 
 function interpreted(
@@ -57,7 +59,11 @@ function interpreted(
   };
 }
 
-function compiled(language: string, compiler: string, file: string): Peer {
+async function compiled(
+  language: string,
+  compiler: string,
+  file: string,
+): Promise<Peer> {
   const directory = Deno.makeTempDirSync();
   addEventListener("unload", () => {
     Deno.removeSync(directory, { recursive: true });
@@ -65,10 +71,9 @@ function compiled(language: string, compiler: string, file: string): Peer {
   const program = `${directory}/peer`;
   const ignore = !isInstalled(compiler);
   if (!ignore) {
-    const { success, stderr } = new Deno.Command(compiler, {
-      args: ["-o", program, `${TESTDATA}/${file}`],
-    }).outputSync();
-    assert(success, new TextDecoder().decode(stderr));
+    const source = `${TESTDATA}/${file}`;
+    const { code, stderr } = await run([compiler, "-o", program, source]);
+    assertEquals(code, 0, stderr);
   }
   return { language, file, command: [program], ignore };
 }
@@ -208,9 +213,8 @@ for (const { language, command, ignore } of PEERS) {
     if (language === "bash") continue;
 
     test(`Barrier.place() reaches ${where} that finds its parent gone`, async () => {
-      const directory = await Deno.makeTempDir();
-      const gate = `${directory}/gate`;
-      await new Deno.Command("mkfifo", { args: [gate] }).output();
+      await using directory = await TempDir.make();
+      const gate = await directory.makeFifo();
       await using child = spawnWithBarrier(
         ["sh", "-c", 'read -r _ <"$0"; exec "$@"', gate, ...command],
         { args: ["place", "sync", waitNext], channel, stderr: "piped" },
@@ -224,7 +228,6 @@ for (const { language, command, ignore } of PEERS) {
         "sync true last",
         `${waitNext} false hung up`,
       ]);
-      await Deno.remove(directory, { recursive: true });
     });
 
     for (
@@ -308,12 +311,11 @@ Deno.test({
   name: "Barrier.waitNext() takes the newline of an s6-svscan that is ready",
   ignore: !isInstalled("s6-svscan"),
   fn: async () => {
-    const directory = await Deno.makeTempDir();
-    const daemon = spawnWithBarrier(["s6-svscan", "-d", "3", directory]);
+    await using directory = await TempDir.make();
+    const daemon = spawnWithBarrier(["s6-svscan", "-d", "3", directory.path]);
     assert(await daemon.waitNext());
     assertEquals(daemon.note, undefined);
     await assertLivesOn(daemon);
-    await Deno.remove(directory, { recursive: true });
   },
 });
 
@@ -425,14 +427,15 @@ Deno.test("Barrier.sync() counts a gigabyte of barriers with which a shell flood
     console.error(await barrier.sync());
     `,
   );
-  const { stderr } = await new Deno.Command("sh", {
-    args: [
+  const { stderr } = await run(
+    [
+      "sh",
       "-c",
       `yes '' | head -c ${1024 * MEGABYTE} | "$@"`,
       "sh",
       ...[Deno.execPath(), "run", "--allow-env", child],
     ],
-    env: { BARRIER_STATE: String(1024 * MEGABYTE) },
-  }).output();
-  assertEquals(new TextDecoder().decode(stderr), "true\nfalse\n");
+    { env: { BARRIER_STATE: String(1024 * MEGABYTE) } },
+  );
+  assertEquals(stderr, "true\nfalse\n");
 });

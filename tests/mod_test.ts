@@ -2,10 +2,11 @@
 
 /** What the modules have of each other. */
 
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import * as inherit from "../inherit.ts";
 import * as all from "../mod.ts";
 import * as spawn from "../spawn.ts";
+import { run } from "./_helpers/run.ts";
 
 interface ModuleInfo {
   specifier: string;
@@ -15,11 +16,11 @@ interface ModuleInfo {
 /** The modules that are loaded with one, itself among them. */
 async function loadedWith(module: string): Promise<string[]> {
   const root = import.meta.resolve(`../${module}`);
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--no-config", "--json", root],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+  const { code, stdout, stderr } = await run(
+    [Deno.execPath(), "info", "--no-config", "--json", root],
+  );
+  assertEquals(code, 0, stderr);
+  const { modules } = JSON.parse(stdout) as {
     modules: ModuleInfo[];
   };
   const loaded = new Set([root]);

@@ -15,6 +15,13 @@ import {
   type BarrierRole,
   type BarrierStreams,
 } from "../barrier.ts";
+import { start } from "./_helpers/run.ts";
+import {
+  barrierModule,
+  barrierProgram,
+  runBarrierProgram,
+} from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 import type { Answer, Order } from "./testdata/worker.ts";
 import {
   BarrierSide,
@@ -47,17 +54,13 @@ async function connect(
       listener.accept(),
     ]);
   }
-  const directory = await Deno.makeTempDir();
-  try {
-    const path = `${directory}/socket`;
-    using listener = Deno.listen({ transport: "unix", path });
-    return await Promise.all([
-      Deno.connect({ transport: "unix", path }),
-      listener.accept(),
-    ]);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using directory = await TempDir.make();
+  const path = `${directory.path}/socket`;
+  using listener = Deno.listen({ transport: "unix", path });
+  return await Promise.all([
+    Deno.connect({ transport: "unix", path }),
+    listener.accept(),
+  ]);
 }
 
 /** Puts a barrier on a connection; disposed of, that has been closed. */
@@ -159,44 +162,8 @@ class TestPort implements BarrierPort {
   }
 }
 
-/** A module that has the barrier imported. */
-function module(body: string): string {
-  const library = JSON.stringify(import.meta.resolve("../barrier.ts"));
-  const source = `import { Barrier } from ${library}; ${body}`;
-  return `data:application/javascript,${encodeURIComponent(source)}`;
-}
-
-/** A program that has the barrier imported. */
-function program(body: string, ...args: string[]): Deno.Command {
-  const flags = [
-    "--no-prompt",
-    "--allow-net",
-    "--allow-read", // a worker's imports need it
-    "--unstable-net", // for WebSocketStream
-  ];
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, module(body), ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-/** Runs a program to its end. */
-async function run(
-  body: string,
-  ...args: string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await program(body, ...args).output();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
-}
-
 function startWorker(body: string): Worker {
-  return new Worker(module(body), { type: "module" });
+  return new Worker(barrierModule(body), { type: "module" });
 }
 
 /** Reads every so many'th trace. */
@@ -671,7 +638,7 @@ for (const kind of CONNECTIONS) {
 Deno.test("Barrier.over() TCP lets the process leave when no wait is pending", async () => {
   const hostname = "127.0.0.1";
   using listener = Deno.listen({ hostname, port: 0 });
-  const output = run(
+  const output = runBarrierProgram(
     `
     const port = Number(Deno.args[0]);
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -699,7 +666,7 @@ Deno.test("Barrier.over() TCP lets the process leave when no wait is pending", a
 Deno.test("Barrier.over() TCP sees a hang-up when the peer's process is killed", async () => {
   const hostname = "127.0.0.1";
   using listener = Deno.listen({ hostname, port: 0 });
-  await using child = program(
+  await using child = start(barrierProgram(
     `
     const port = Number(Deno.args[0]);
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -708,20 +675,21 @@ Deno.test("Barrier.over() TCP sees a hang-up when the peer's process is killed",
     await barrier.waitNext();
     `,
     String(listener.addr.port),
-  ).spawn();
+  ));
   await using barrier = over(await listener.accept());
   assert(await barrier.waitNext());
   child.kill("SIGKILL");
   assertFalse(await barrier.waitNext());
-  await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+  await Promise.all([
+    child.stdin.close(),
+    child.stdout.cancel(),
+    child.stderr.cancel(),
+  ]);
 });
 
 Deno.test("Barrier.over() the pipes of any program", async () => {
-  const child = new Deno.Command("sh", {
-    args: ["-c", "echo; read -r line; echo +got $line; read -r _; exit 3"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  const script = "echo; read -r line; echo +got $line; read -r _; exit 3";
+  const child = start(["sh", "-c", script], { stderr: "inherit" });
   const barrier = Barrier.over({
     readable: child.stdout,
     writable: child.stdin,
@@ -756,7 +724,7 @@ Deno.test("Barrier.over() a WebSocketStream goes both ways, and either end hangs
     }
     return response;
   });
-  const output = await run(
+  const output = await runBarrierProgram(
     `
     {
       const { opened } = new WebSocketStream(Deno.args[0] + "/server-hangs-up");
@@ -891,7 +859,7 @@ Deno.test("Barrier.over() a port listens until the peer hangs up, and sends noth
 });
 
 Deno.test("Barrier.destroy() of one side of a MessageChannel lets the process leave", async () => {
-  const output = await run(`
+  const output = await runBarrierProgram(`
     const { port1, port2 } = new MessageChannel();
     const parent = Barrier.over(port1);
     const child = Barrier.over(port2, "child");
@@ -959,7 +927,7 @@ Deno.test("Barrier.destroy() ends the waits for a worker that was terminated", a
 });
 
 Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind what was placed", async () => {
-  const worker = module(`
+  const worker = barrierModule(`
     self.onmessage = async ({ data: failed }) => {
       self.onmessage = null;
       self.onunhandledrejection = () => Atomics.store(failed, 0, 1);
@@ -969,7 +937,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
       throw new Error("on purpose");
     };
   `);
-  const { code, stdout, stderr } = await run(`
+  const { code, stdout, stderr } = await runBarrierProgram(`
     const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
     const failed = new Int32Array(new SharedArrayBuffer(4));
     worker.postMessage(failed);
@@ -989,13 +957,13 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
 });
 
 Deno.test("Barrier.over() a Worker keeps the program from an error behind the worker's hang-up", async () => {
-  const worker = module(`
+  const worker = barrierModule(`
     using parent = Barrier.over(self, "child");
     parent.place();
     await parent.waitNext();
     throw new Error("on purpose");
   `);
-  const { code, stdout, stderr } = await run(`
+  const { code, stdout, stderr } = await runBarrierProgram(`
     const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
     const failed = new Promise((resolve) =>
       worker.addEventListener("error", resolve)
@@ -1041,7 +1009,7 @@ Deno.test("Barrier.destroy() leaves the errors of a Worker to others", () => {
 });
 
 Deno.test("Barrier.over() a Worker whose module is missing sees a hang-up", async () => {
-  const { code, stdout } = await run(`
+  const { code, stdout } = await runBarrierProgram(`
     const worker = new Worker("file:///nowhere.ts", { type: "module" });
     const barrier = Barrier.over(worker);
     console.log(await barrier.waitNext());

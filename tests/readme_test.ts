@@ -3,6 +3,8 @@
 /** The first example of the README, run as a reader would. */
 
 import { assertEquals } from "@std/assert";
+import { run } from "./_helpers/run.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 const readme = await Deno.readTextFile(
   new URL("../README.md", import.meta.url),
@@ -20,26 +22,22 @@ function block(firstLine: string): string {
 Deno.test("README.md begins with an example that works as it says", async () => {
   const command = "$ deno run --allow-run --allow-env parent.ts";
   const expected = block(command).slice(command.length + 1);
-  const directory = await Deno.makeTempDir();
-  try {
-    const write = (name: string, text: string) =>
-      Deno.writeTextFile(`${directory}/${name}`, text);
-    await write("parent.ts", block("// parent.ts"));
-    await write("child.ts", block("// child.ts"));
-    const imports = {
-      "@ipc/barrier": import.meta.resolve("../mod.ts"),
-      "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
-    };
-    await write("deno.json", JSON.stringify({ imports }));
+  await using directory = await TempDir.make();
+  const write = (name: string, text: string) =>
+    Deno.writeTextFile(`${directory.path}/${name}`, text);
+  await write("parent.ts", block("// parent.ts"));
+  await write("child.ts", block("// child.ts"));
+  const imports = {
+    "@ipc/barrier": import.meta.resolve("../mod.ts"),
+    "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
+  };
+  await write("deno.json", JSON.stringify({ imports }));
 
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: command.split(" ").slice(2),
-      cwd: directory,
-    }).output();
-    assertEquals(new TextDecoder().decode(stderr), "");
-    assertEquals(new TextDecoder().decode(stdout), expected);
-    assertEquals(code, 0);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  const args = command.split(" ").slice(2);
+  const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
+    cwd: directory.path,
+  });
+  assertEquals(stderr, "");
+  assertEquals(stdout, expected);
+  assertEquals(code, 0);
 });

@@ -10,6 +10,7 @@ import {
 } from "@std/assert";
 import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { isInstalled } from "./_helpers/programs.ts";
+import { type CommandLine, run } from "./_helpers/run.ts";
 import { childModule, readUntil, startParent } from "./_helpers/scripts.ts";
 import { SSHD, Sshd } from "./_helpers/sshd.ts";
 
@@ -17,7 +18,7 @@ const test = isInstalled(SSHD) ? Deno.test : Deno.test.ignore;
 
 /** A child module on the other machine, which can tell things without ssh. */
 class Remote implements Disposable {
-  readonly command: [command: string, ...args: string[]];
+  readonly command: CommandLine;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 
   constructor(server: Sshd, body: string) {
@@ -176,20 +177,18 @@ test("examples/remote.ts freezes a database on another machine, and thaws it", a
   await using server = await Sshd.start();
   const path = `${import.meta.dirname}/../examples/remote.ts`;
   const flags = ["--allow-run=ssh", "--allow-env"];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, path, "remote", path, ...server.options],
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
+  const { code, stdout, stderr } = await run(
+    [Deno.execPath(), "run", ...flags, path, "remote", path, ...server.options],
+  );
   assertEquals(
-    decoder.decode(stderr),
+    stderr,
     `\
 child: freezing
 child: thawing, all is well
 `,
   );
   assertEquals(
-    decoder.decode(stdout),
+    stdout,
     `\
 Frozen: 42 writes are waiting
 Copying the disk

@@ -11,6 +11,8 @@ import {
 import { deadline } from "@std/async";
 import fc from "fast-check";
 import { Completion, SharedCompletion } from "../completion.ts";
+import { type Output, run } from "./_helpers/run.ts";
+import { dataUrl } from "./_helpers/scripts.ts";
 import { countedSignal } from "./_helpers/signals.ts";
 
 /** A worker, and what it has said. */
@@ -58,9 +60,7 @@ function start(
 }
 
 /** Runs a program of its own to its end. */
-async function run(
-  body: string,
-): Promise<{ code: number; stdout: string; stderr: string }> {
+function runProgram(body: string): Promise<Output> {
   const library = import.meta.resolve("../completion.ts");
   const worker = import.meta.resolve("./testdata/shared_worker.ts");
   const source = `
@@ -73,21 +73,10 @@ async function run(
     }
     ${body}
   `;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-read",
-      `data:application/typescript,${encodeURIComponent(source)}`,
-    ],
+  return run([Deno.execPath(), "run", "--allow-read", dataUrl(source)], {
     env: { NO_COLOR: "1" },
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+  });
 }
 
 Deno.test("SharedCompletion() is not done", () => {
@@ -244,13 +233,13 @@ Deno.test("SharedCompletion.wait() with AbortSignal.timeout() takes none", async
 });
 
 Deno.test("SharedCompletion.wait() keeps the process alive until another thread completes", async () => {
-  const { code, stdout, stderr } = await run(`
+  const output = await runProgram(`
     const worker = start("complete");
     await completion.wait();
     worker.terminate();
     console.log("gone");
   `);
-  assertEquals({ code, stdout, stderr }, {
+  assertEquals(output, {
     code: 0,
     stdout: "gone\n",
     stderr: "",
@@ -258,12 +247,12 @@ Deno.test("SharedCompletion.wait() keeps the process alive until another thread 
 });
 
 Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
-  const { code, stdout, stderr } = await run(`
+  const output = await runProgram(`
     Deno.unrefTimer(setTimeout(() => completion.complete(), 10));
     await completion.wait();
     console.log("gone");
   `);
-  assertEquals({ code, stdout, stderr }, {
+  assertEquals(output, {
     code: 0,
     stdout: "gone\n",
     stderr: "",
@@ -271,13 +260,13 @@ Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
 });
 
 Deno.test("SharedCompletion.wait() that was cancelled lets the process end", async () => {
-  const { code, stdout, stderr } = await run(`
+  const output = await runProgram(`
     const controller = new AbortController();
     const wait = completion.wait({ signal: controller.signal });
     setTimeout(() => controller.abort("cancelled"));
     await wait.catch(console.log);
   `);
-  assertEquals({ code, stdout, stderr }, {
+  assertEquals(output, {
     code: 0,
     stdout: "cancelled\n",
     stderr: "",
@@ -397,12 +386,12 @@ Deno.test("SharedCompletion.complete() saturates", () => {
 
 Deno.test("completeAndExit() in a worker ends that worker alone, and no code runs there after it", async () => {
   // The process lives until the worker has ended.
-  const { code, stdout, stderr } = await run(`
+  const output = await runProgram(`
     start("completeAndExit");
     await completion.wait();
     console.log("gone");
   `);
-  assertEquals({ code, stdout, stderr }, {
+  assertEquals(output, {
     code: 0,
     stdout: "done false\ngone\n",
     stderr: "",
@@ -410,7 +399,7 @@ Deno.test("completeAndExit() in a worker ends that worker alone, and no code run
 });
 
 Deno.test("completeAndExit() in the main thread ends the process", async () => {
-  const { code, stdout, stderr } = await run(`
+  const output = await runProgram(`
     addEventListener("unload", () => console.log("done", completion.done));
     queueMicrotask(() => console.log("a microtask ran"));
     try {
@@ -419,7 +408,7 @@ Deno.test("completeAndExit() in the main thread ends the process", async () => {
       console.log("the block went on");
     }
   `);
-  assertEquals({ code, stdout, stderr }, {
+  assertEquals(output, {
     code: 3,
     stdout: "done false\n",
     stderr: "",

@@ -18,13 +18,16 @@ import {
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
+import { start } from "./_helpers/run.ts";
 import {
   childModule,
+  dataUrl,
   parentModule,
   readUntil,
   runParent,
   startParent,
 } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -246,9 +249,8 @@ Deno.test("BarrierProcess.status resolves when what the child printed is forward
 });
 
 Deno.test("BarrierProcess.status is not delayed by a grandchild that prints later, whose output is forwarded as it comes", async () => {
-  const directory = await Deno.makeTempDir();
-  const fifo = `${directory}/go`;
-  await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  await using directory = await TempDir.make();
+  const fifo = await directory.makeFifo();
   const script = `(read -r _ <${fifo}; echo late) & echo early; kill -9 $$`;
   const parent = startParent(
     `
@@ -265,7 +267,6 @@ Deno.test("BarrierProcess.status is not delayed by a grandchild that prints late
   assertEquals((await parent.status).code, 0);
   await stdout.cancel();
   await parent.stderr.cancel();
-  await Deno.remove(directory, { recursive: true });
 });
 
 for (
@@ -280,16 +281,17 @@ for (
       `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a stdout that somebody made non-blocking`,
     ignore: !isInstalled("python3"),
     async fn() {
-      const directory = await Deno.makeTempDir();
-      const fifo = `${directory}/printed`;
-      await new Deno.Command("mkfifo", { args: [fifo] }).output();
-      await Deno.writeTextFile(`${directory}/text`, text);
+      await using directory = await TempDir.make();
+      const fifo = await directory.makeFifo();
+      const file = `${directory.path}/text`;
+      await Deno.writeTextFile(file, text);
       // The child's stderr is this parent's stdout, as at a terminal. What is
       // done here to the one, Node does at its start.
       const script =
-        `import os; os.set_blocking(2, False); os.execvp("cat", ["cat", "${directory}/text"])`;
-      const parent = new Deno.Command("sh", {
-        args: [
+        `import os; os.set_blocking(2, False); os.execvp("cat", ["cat", "${file}"])`;
+      const parent = start(
+        [
+          "sh",
           "-c",
           'exec "$@" 2>&1',
           "sh",
@@ -304,14 +306,13 @@ for (
             Deno.exit(success ? 7 : 1); // the console would not try again
           `),
         ],
-        stdout: "piped",
-      }).spawn();
+        { stdin: "null", stderr: "inherit" },
+      );
       await Deno.readTextFile(fifo); // from now on stdout is read
       const output = await parent.stdout.text();
       assertEquals(output.length, text.length);
       assert(output === text);
       assertEquals((await parent.status).code, 7);
-      await Deno.remove(directory, { recursive: true });
     },
   });
 }
@@ -564,11 +565,9 @@ Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that t
 });
 
 Deno.test("spawnWithBarrier() runs a command that is Deno as it is written", async () => {
-  const script = `data:application/typescript,${
-    encodeURIComponent(
-      'console.log(Deno.permissions.querySync({ name: "read" }).state)',
-    )
-  }`;
+  const script = dataUrl(
+    'console.log(Deno.permissions.querySync({ name: "read" }).state)',
+  );
   for (
     const command of [
       [Deno.execPath(), "run", script],

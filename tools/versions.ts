@@ -9,6 +9,9 @@
  * @module
  */
 
+import { run } from "../tests/_helpers/run.ts";
+import { TempDir } from "../tests/_helpers/temp_dir.ts";
+
 /** Releases that run both sides: the oldest that works, and minors' last. */
 const BOTH = ["2.8.2", "2.8.3", "2.9.6"];
 /** Releases that run a child over "stdio" under this Deno: long-term support. */
@@ -17,10 +20,10 @@ const CHILD = ["2.2.15", "2.5.7"];
 /** Installs a release, and returns the path of its binary. */
 async function install(version: string, directory: string): Promise<string> {
   const prefix = `${directory}/${version}`;
-  const npm = await new Deno.Command("npm", {
-    args: ["install", "--silent", "--prefix", prefix, `deno@${version}`],
-  }).spawn().status;
-  if (!npm.success) throw new Error(`Cannot install Deno ${version}`);
+  const { code, stderr } = await run(
+    ["npm", "install", "--silent", "--prefix", prefix, `deno@${version}`],
+  );
+  if (code !== 0) throw new Error(`Cannot install Deno ${version}: ${stderr}`);
   const scope = `${prefix}/node_modules/@deno`;
   for await (const { name } of Deno.readDir(scope)) {
     return `${scope}/${name}/deno`;
@@ -34,43 +37,39 @@ async function test(
   files: string[],
   env: Record<string, string> = {},
 ): Promise<string> {
-  const { stdout, success } = await new Deno.Command(deno, {
-    args: [
+  const { code, stdout } = await run(
+    [
+      deno,
       ...["run", "--allow-all", "tools/with_std.ts"],
       ...["test", "--allow-all", ...files],
     ],
-    cwd: new URL("..", import.meta.url),
-    env: { NO_COLOR: "1", ...env },
-    stderr: "null",
-  }).output();
-  const output = new TextDecoder().decode(stdout);
-  const counts = output.match(/\d+ passed.*?\d+ failed/)?.[0]
+    { cwd: new URL("..", import.meta.url), env: { NO_COLOR: "1", ...env } },
+  );
+  const counts = stdout.match(/\d+ passed.*?\d+ failed/)?.[0]
     .replace(" |", ",") ?? "did not run";
-  if (!success) {
+  if (code !== 0) {
     failed = true;
-    console.error(output);
+    console.error(stdout);
   }
-  return `${success ? "yes" : "no"} (${counts})`;
+  return `${code === 0 ? "yes" : "no"} (${counts})`;
 }
 
 let failed = false;
 const both = Deno.args.length > 0 ? Deno.args : BOTH;
 const child = Deno.args.length > 0 ? [] : CHILD;
-const directory = await Deno.makeTempDir();
-try {
+{
+  await using directory = await TempDir.make();
   console.log("| Deno | what runs it | works |");
   console.log("| --- | --- | --- |");
   for (const version of both) {
-    const deno = await install(version, directory);
+    const deno = await install(version, directory.path);
     console.log(`| ${version} | both sides | ${await test(deno, ["tests"])} |`);
   }
   for (const version of child) {
     const result = await test(Deno.execPath(), ["tests/systemd_test.ts"], {
-      BARRIER_TEST_DENO: await install(version, directory),
+      BARRIER_TEST_DENO: await install(version, directory.path),
     });
     console.log(`| ${version} | a child over "stdio" | ${result} |`);
   }
-} finally {
-  await Deno.remove(directory, { recursive: true });
 }
 Deno.exit(failed ? 1 : 0);

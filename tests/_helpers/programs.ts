@@ -1,5 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+import type { CommandLine } from "./run.ts";
+
 /**
  * Looks for a program that tests need, and says so where it is not there.
  *
@@ -11,11 +13,22 @@ export function isInstalled(program: string): boolean {
   const script = program === "node"
     ? "node -e 'process.exit(process.versions.deno ? 1 : 0)'"
     : 'command -v "$1"';
-  const { success } = new Deno.Command("sh", {
-    args: ["-c", script, "sh", program],
+  const installed = succeeds(["sh", "-c", script, "sh", program]);
+  if (!installed) console.log(`Ignoring tests: ${program} is not installed`);
+  return installed;
+}
+
+/** Whether a command can be run, and ends well. */
+function succeeds([program, ...args]: CommandLine): boolean {
+  const command = new Deno.Command(program, {
+    args,
     stdout: "null",
     stderr: "null",
-  }).outputSync();
-  if (!success) console.log(`Ignoring tests: ${program} is not installed`);
-  return success;
+  });
+  try {
+    return command.outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false; // no shell
+    throw error;
+  }
 }

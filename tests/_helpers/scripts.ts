@@ -3,11 +3,11 @@
 /** Small programs for the tests, written where they are used. */
 
 import type { BarrierChannelKind } from "../../mod.ts";
+import { type CommandLine, type Output, run, start } from "./run.ts";
 
 const LIBRARY = JSON.stringify(import.meta.resolve("../../mod.ts"));
+const BARRIER = JSON.stringify(import.meta.resolve("../../barrier.ts"));
 const INHERIT = JSON.stringify(import.meta.resolve("../../inherit.ts"));
-
-const decoder = new TextDecoder();
 
 /** A child module: `body` runs with its side of the barrier as `barrier`. */
 export function childModule(channel: BarrierChannelKind, body: string): string {
@@ -39,29 +39,49 @@ export function parentModule(body: string): string {
  */
 export function startParent(
   body: string,
-  permissions = ["--allow-run", "--allow-env"],
+  permissions?: readonly string[],
 ): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...permissions, parentModule(body)],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  return start(parentCommand(body, permissions));
 }
 
 /** Runs such a parent to its end. */
-export async function runParent(
+export function runParent(
   body: string,
-  permissions?: string[],
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const parent = startParent(body, permissions);
-  await parent.stdin.close();
-  const { code, stdout, stderr } = await parent.output();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+  permissions?: readonly string[],
+): Promise<Output> {
+  return run(parentCommand(body, permissions));
+}
+
+function parentCommand(
+  body: string,
+  permissions: readonly string[] = ["--allow-run", "--allow-env"],
+): CommandLine {
+  const flags = ["--no-prompt", ...permissions];
+  return [Deno.execPath(), "run", ...flags, parentModule(body)];
+}
+
+/** A module that has `Barrier` imported, for a worker or a program. */
+export function barrierModule(body: string): string {
+  return dataUrl(`import { Barrier } from ${BARRIER}; ${body}`);
+}
+
+/** A program that is such a module. */
+export function barrierProgram(body: string, ...args: string[]): CommandLine {
+  const flags = [
+    "--no-prompt",
+    "--allow-net",
+    "--allow-read", // a worker's imports need it
+    "--unstable-net", // for WebSocketStream
+  ];
+  return [Deno.execPath(), "run", ...flags, barrierModule(body), ...args];
+}
+
+/** Runs such a program to its end. */
+export function runBarrierProgram(
+  body: string,
+  ...args: string[]
+): Promise<Output> {
+  return run(barrierProgram(body, ...args));
 }
 
 /** Reads a stream until it has brought `end`, or is over, and stays open. */
@@ -69,6 +89,7 @@ export async function readUntil(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   end: string,
 ): Promise<string> {
+  const decoder = new TextDecoder();
   let text = "";
   while (!text.includes(end)) {
     const { done, value } = await reader.read();
@@ -78,6 +99,7 @@ export async function readUntil(
   return text;
 }
 
-function dataUrl(source: string): string {
+/** A module of its own, without a file. */
+export function dataUrl(source: string): string {
   return `data:application/typescript,${encodeURIComponent(source)}`;
 }

@@ -5,20 +5,22 @@
  * temporary directory, which is also the home of whoever logs in.
  */
 
+import { type CommandLine, run, start } from "./run.ts";
 import { readUntil } from "./scripts.ts";
+import { TempDir } from "./temp_dir.ts";
 
 /** Where systems keep the server, which has to be started by its whole path. */
 export const SSHD = "/usr/sbin/sshd";
 
 /** A running server. The client calls its host `remote`. */
 export class Sshd implements AsyncDisposable {
-  readonly #home: string;
+  readonly #home: TempDir;
   readonly #server: Deno.ChildProcess;
   readonly #port: number;
   readonly #log: ReadableStreamDefaultReader<Uint8Array>;
 
   private constructor(
-    home: string,
+    home: TempDir,
     server: Deno.ChildProcess,
     port: number,
     log: ReadableStreamDefaultReader<Uint8Array>,
@@ -30,16 +32,22 @@ export class Sshd implements AsyncDisposable {
   }
 
   static async start(): Promise<Sshd> {
-    const home = await Deno.makeTempDir();
-    await configure(home);
+    const home = await TempDir.make();
+    await configure(home.path);
     for (;;) {
       const port = freePort();
-      const server = new Deno.Command(SSHD, {
-        args: ["-D", "-e", "-f", `${home}/sshd_config`, "-p", String(port)],
-        stdin: "null",
-        stdout: "null",
-        stderr: "piped",
-      }).spawn();
+      const server = start(
+        [
+          SSHD,
+          "-D",
+          "-e",
+          "-f",
+          `${home.path}/sshd_config`,
+          "-p",
+          String(port),
+        ],
+        { stdin: "null", stdout: "null" },
+      );
       const log = server.stderr.getReader();
       const text = await readUntil(log, "Server listening");
       if (text.includes("Server listening")) {
@@ -47,18 +55,18 @@ export class Sshd implements AsyncDisposable {
       }
       await server.status;
       if (text.includes("Address already in use")) continue; // since just now
-      await Deno.remove(home, { recursive: true });
+      await home[Symbol.asyncDispose]();
       throw new Error(`Cannot start sshd: ${text}`);
     }
   }
 
   /** The options of `ssh` for this server, and for nothing that is the user's. */
   get options(): string[] {
-    return ["-F", `${this.#home}/ssh_config`, "-p", String(this.#port)];
+    return ["-F", `${this.#home.path}/ssh_config`, "-p", String(this.#port)];
   }
 
   /** The words that run a command there. */
-  command(...words: string[]): [command: string, ...args: string[]] {
+  command(...words: string[]): CommandLine {
     // The words go to a shell as one text. It is to make way for the command.
     const line = ["exec", ...words.map(quote)];
     return ["ssh", "-T", ...this.options, "remote", ...line];
@@ -70,7 +78,7 @@ export class Sshd implements AsyncDisposable {
     await readUntil(this.#log, "\0"); // its end: each session holds it as well
     this.#log.releaseLock();
     await this.#server.status;
-    await Deno.remove(this.#home, { recursive: true });
+    await this.#home[Symbol.asyncDispose]();
   }
 }
 
@@ -115,10 +123,9 @@ Host remote
 }
 
 async function makeKey(path: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command("ssh-keygen", {
-    args: ["-q", "-t", "ed25519", "-N", "", "-f", path],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const options = ["-q", "-t", "ed25519", "-N", "", "-f", path];
+  const { code, stderr } = await run(["ssh-keygen", ...options]);
+  if (code !== 0) throw new Error(stderr);
 }
 
 function freePort(): number {
