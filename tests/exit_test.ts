@@ -12,6 +12,7 @@ import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import {
   childModule,
+  json,
   readUntil,
   runParent,
   startParent,
@@ -113,7 +114,7 @@ for (const channel of CHANNELS) {
       `,
     );
     const parent = startParent(`
-      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+      const child = spawnWithBarrier(${json(child)}, {
         channel: "${channel}",
       });
     `);
@@ -185,7 +186,7 @@ for (const channel of CHANNELS) {
             await new Promise((resolve) => setTimeout(resolve, 0));
           }
           ${end}
-          Deno.writeTextFileSync(${JSON.stringify(fifo)}, "");
+          Deno.writeTextFileSync(${json(fifo)}, "");
           `,
         ),
         { channel, permissions: { write: [fifo] } },
@@ -222,7 +223,7 @@ for (const channel of CHANNELS) {
       `,
     );
     const { code, stderr } = await runParent(`
-      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+      const child = spawnWithBarrier(${json(child)}, {
         channel: "${channel}",
       });
       await child.waitNext();
@@ -242,7 +243,7 @@ for (const channel of CHANNELS) {
       `,
     );
     const { code, stderr } = await runParent(`
-      const child = spawnWithBarrier(${JSON.stringify(child)}, {
+      const child = spawnWithBarrier(${json(child)}, {
         channel: "${channel}",
       });
       await child.waitNext();

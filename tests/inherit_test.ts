@@ -109,12 +109,12 @@ for (
   ] as const
 ) {
   Deno.test(`inheritBarrier() rejects in a process that nobody spawned with a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
-    const { stderr, code: exitCode } = await runParent(
+    const { stderr, code } = await runParent(
       "await inheritBarrier().catch((error) => console.error(error.message));",
       [...permissions],
     );
     assertEquals(stderr, `Cannot inherit a barrier: ${message}\n`);
-    assertEquals(exitCode, 0);
+    assertEquals(code, 0);
   });
 }
 

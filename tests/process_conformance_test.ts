@@ -1,12 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { assertGreaterOrEqual } from "@std/assert";
 import { type Call as ChildCall, DrivenChild } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import {
   BarrierSide,
   type Call,
-  parseTraces,
+  readTraces,
   replay,
   type Report,
   type Side,
@@ -50,13 +49,7 @@ class ChildSide implements Side {
 }
 
 Deno.test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s barrier.c over "fd"', async () => {
-  const traces = parseTraces(
-    await Deno.readTextFile(
-      new URL("./testdata/barrier-traces.txt", import.meta.url),
-    ),
-  ).filter(({ line }) => line % 15 === 0);
-  assertGreaterOrEqual(traces.length, 200);
-  for (const trace of traces) {
+  for (const trace of await readTraces(15)) {
     await using child = await DrivenChild.spawn({ channel: "fd" });
     await replay(
       trace,

@@ -11,7 +11,12 @@ import {
 import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
-import { childModule, readUntil, startParent } from "./_helpers/scripts.ts";
+import {
+  childModule,
+  json,
+  readUntil,
+  startParent,
+} from "./_helpers/scripts.ts";
 import { SSHD, Sshd } from "./_helpers/sshd.ts";
 
 const test = isInstalled(SSHD) ? Deno.test : Deno.test.ignore;
@@ -144,7 +149,7 @@ test("Barrier.sync() gives false in a child over ssh whose parent was killed, an
     `,
   );
   const parent = startParent(`
-    const command = ${JSON.stringify(remote.command)};
+    const command = ${json(remote.command)};
     const child = spawnWithBarrier(command, { channel: "stdio" });
     console.log(await child.waitNext());
     await child.waitNext();

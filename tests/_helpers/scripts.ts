@@ -2,12 +2,17 @@
 
 /** Small programs for the tests, written where they are used. */
 
-import type { BarrierChannelKind } from "../../mod.ts";
+import {
+  type BarrierChannelKind,
+  type BarrierProcess,
+  spawnWithBarrier,
+  type SpawnWithBarrierOptions,
+} from "../../mod.ts";
 import { type CommandLine, type Output, run, start } from "./run.ts";
 
-const LIBRARY = JSON.stringify(import.meta.resolve("../../mod.ts"));
-const BARRIER = JSON.stringify(import.meta.resolve("../../barrier.ts"));
-const INHERIT = JSON.stringify(import.meta.resolve("../../inherit.ts"));
+const LIBRARY = json(import.meta.resolve("../../mod.ts"));
+const BARRIER = json(import.meta.resolve("../../barrier.ts"));
+const INHERIT = json(import.meta.resolve("../../inherit.ts"));
 
 /** A child module: `body` runs with its side of the barrier as `barrier`. */
 export function childModule(channel: BarrierChannelKind, body: string): string {
@@ -84,6 +89,14 @@ export function runBarrierProgram(
   return run(barrierProgram(body, ...args));
 }
 
+/** A shell script as a child: descriptor 3 is its channel. */
+export function shell(
+  script: string,
+  options?: SpawnWithBarrierOptions,
+): BarrierProcess {
+  return spawnWithBarrier(["sh", "-c", script], options);
+}
+
 /** Reads a stream until it has brought `end`, or is over, and stays open. */
 export async function readUntil(
   reader: ReadableStreamDefaultReader<Uint8Array>,
@@ -97,6 +110,11 @@ export async function readUntil(
     text += decoder.decode(value);
   }
   return text;
+}
+
+/** A value as the source of a module has it. */
+export function json(value: unknown): string {
+  return JSON.stringify(value);
 }
 
 /** A module of its own, without a file. */

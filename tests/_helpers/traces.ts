@@ -53,8 +53,19 @@ export interface Step {
 
 const STEP = /^([PC])([panAsSx])=[tfb-](?:,[tf])?\/[-ITWbx]{2}$/;
 
-/** Reads the traces, one a line. */
-export function parseTraces(text: string): Trace[] {
+/** Reads every so many'th trace of the record, which has one a line. */
+export async function readTraces(nth = 1): Promise<Trace[]> {
+  const text = await Deno.readTextFile(
+    new URL("../testdata/barrier-traces.txt", import.meta.url),
+  );
+  const traces = parseTraces(text);
+  if (traces.length !== 3_000) {
+    throw new Error(`Expected 3,000 traces, read ${traces.length}`);
+  }
+  return traces.filter(({ line }) => line % nth === 0);
+}
+
+function parseTraces(text: string): Trace[] {
   return text.trimEnd().split("\n").map((line, index) => ({
     line: index + 1,
     steps: line.split(" ").map((text) => {

@@ -1,0 +1,162 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** The signal of a barrier, and the reasons it gives. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { BarrierAbortedError } from "../barrier.ts";
+import { failure, HUNG_UP } from "./_helpers/barriers.ts";
+import { type Fixture, setUp } from "./_helpers/test_channel.ts";
+
+Deno.test("Barrier.signal is always the same, and not aborted at first", () => {
+  const { barrier } = setUp();
+  const { signal } = barrier;
+  assertFalse(signal.aborted);
+  barrier.abort();
+  assertStrictEquals(barrier.signal, signal);
+  assert(signal.aborted);
+});
+
+const FAILURES: [
+  name: string,
+  act: (fixture: Fixture) => void,
+  side: "local" | "peer",
+  message: string,
+][] = [
+  [
+    "abort()",
+    ({ barrier }) => barrier.abort(),
+    "local",
+    "Barrier aborted by this side",
+  ],
+  [
+    "abort() with a reason",
+    ({ barrier }) => barrier.abort("disk full"),
+    "local",
+    "Barrier aborted by this side: disk full",
+  ],
+  [
+    "the peer's abortion",
+    ({ channel }) => channel.deliver("abort\n"),
+    "peer",
+    "Barrier aborted by the peer",
+  ],
+  [
+    "the peer's abortion with a reason",
+    ({ channel }) => channel.deliver("abort disk full\n"),
+    "peer",
+    "Barrier aborted by the peer: disk full",
+  ],
+  [
+    "a hang-up",
+    ({ channel }) => channel.hangUp(),
+    "peer",
+    HUNG_UP,
+  ],
+  [
+    "a violation",
+    ({ channel }) => channel.deliver("\t\n"),
+    "peer",
+    String.raw`Cannot read "\x09" from the peer: it has control characters`,
+  ],
+];
+
+for (const [name, act, side, message] of FAILURES) {
+  Deno.test(`Barrier.signal is aborted by ${name}, asked for before or after`, () => {
+    const before = setUp();
+    let events = 0;
+    before.barrier.signal.addEventListener("abort", () => events++);
+    act(before);
+    assertEquals(events, 1);
+    const after = setUp();
+    act(after);
+    for (const { barrier } of [before, after]) {
+      const error = failure(barrier);
+      assertEquals(error.message, message);
+      assertEquals(error.name, "BarrierAbortedError");
+      assertEquals(error.side, side);
+      assertStrictEquals(error.status, undefined);
+      assertThrows(() => barrier.signal.throwIfAborted(), BarrierAbortedError);
+    }
+  });
+}
+
+Deno.test("Barrier.signal has the channel's own error of a hang-up as its reason", () => {
+  const { barrier, channel } = setUp();
+  const status = { success: false, code: 3, signal: null };
+  const cause = new Error("reset");
+  const error = new BarrierAbortedError("Child process 4711 exited", {
+    side: "peer",
+    status,
+    cause,
+  });
+  channel.hangUp(error);
+  assertStrictEquals(barrier.signal.reason, error);
+  assertStrictEquals(error.status, status);
+  assertStrictEquals(error.cause, cause);
+});
+
+Deno.test("Barrier.signal keeps its first reason", () => {
+  const { barrier, channel } = setUp();
+  barrier.abort("mine");
+  channel.deliver("abort theirs\n");
+  channel.hangUp();
+  assertEquals(failure(barrier).message, "Barrier aborted by this side: mine");
+});
+
+Deno.test("Barrier.signal shows a hang-up at once, and waits still take what arrived", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("+last words\n");
+  channel.hangUp();
+  assert(barrier.signal.aborted);
+  assertFalse(barrier.isAborted);
+  assert(await barrier.waitNext());
+  assertEquals(barrier.note, "last words");
+});
+
+Deno.test("Barrier.signal is not aborted by destroy()", () => {
+  const { barrier, channel } = setUp();
+  const { signal } = barrier;
+  barrier.destroy();
+  barrier.abort();
+  channel.deliver("abort\n");
+  channel.hangUp();
+  assertFalse(signal.aborted);
+});
+
+Deno.test("Barrier.signal listeners can call the barrier", async () => {
+  const { barrier, channel } = setUp({ barriers: 1 });
+  const pending = barrier.sync();
+  let later: Promise<boolean> | undefined;
+  barrier.signal.addEventListener("abort", () => {
+    assertFalse(barrier.place());
+    assertFalse(barrier.abort("me too"));
+    later = barrier.waitNext();
+    barrier.destroy();
+  });
+  channel.deliver("abort\n\n+note\nhello\n");
+  assertFalse(await pending);
+  assertFalse(await later!);
+  assertEquals(channel.sent, "abort me too\n");
+});
+
+Deno.test("Barrier.signal makes the channel watch when it is first asked for", () => {
+  const asked = setUp();
+  assertStrictEquals(asked.barrier.signal, asked.barrier.signal);
+  assertEquals(asked.channel.calls, ["open", "watch"]);
+
+  const aborted = setUp();
+  aborted.barrier.abort();
+  assert(aborted.barrier.signal.aborted);
+  assertEquals(aborted.channel.calls, ["open"]);
+
+  const destroyed = setUp();
+  destroyed.barrier.destroy();
+  assertFalse(destroyed.barrier.signal.aborted);
+  assertEquals(destroyed.channel.calls, ["open", "close"]);
+});

@@ -1,0 +1,391 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** The bytes that a barrier sends and reads. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertStrictEquals,
+} from "@std/assert";
+import fc from "fast-check";
+import { BarrierAbortedError } from "../barrier.ts";
+import {
+  failure,
+  flags,
+  HUNG_UP,
+  outcomes,
+  takeAll,
+  WAITS,
+} from "./_helpers/barriers.ts";
+import { setUp } from "./_helpers/test_channel.ts";
+
+const encoder = new TextEncoder();
+
+/** All ways to cut bytes in two, and each byte alone. */
+function* cuts(text: string): Generator<Uint8Array[]> {
+  const bytes = encoder.encode(text);
+  for (let i = 0; i <= bytes.length; i++) {
+    yield [bytes.subarray(0, i), bytes.subarray(i)];
+  }
+  yield Array.from(bytes, (byte) => Uint8Array.of(byte));
+}
+
+interface Reading {
+  /** How many barriers there are to take. */
+  count?: number;
+  note?: string;
+  /** Why the barrier is aborted. */
+  reason?: string;
+}
+
+function testReading(
+  what: string,
+  text: string,
+  { count = 0, note, reason }: Reading,
+  acceptsText = false,
+): void {
+  Deno.test(`Barrier reads ${what}, cut anywhere`, async () => {
+    for (const chunks of cuts(text)) {
+      const { barrier, channel } = setUp({}, acceptsText);
+      for (const chunk of chunks) channel.deliver(chunk);
+      assertEquals(channel.sent, "");
+      assertFalse(barrier.iAborted);
+      assertEquals(barrier.theyAborted, reason !== undefined);
+      if (reason !== undefined) assertEquals(failure(barrier).message, reason);
+      assertEquals(await takeAll(barrier), count);
+      assertEquals(barrier.note, note);
+    }
+  });
+}
+
+testReading("an empty line as a barrier", "\n", { count: 1 });
+testReading("a plus sign and text as a note", "+two wörds 🙂\n", {
+  count: 1,
+  note: "two wörds 🙂",
+});
+testReading("a plus sign alone as an empty note", "+\n", {
+  count: 1,
+  note: "",
+});
+testReading("all after the first plus sign as the note", "+ +abort\n", {
+  count: 1,
+  note: " +abort",
+});
+testReading("a byte order mark as a part of the note", "+\ufeffnote\n", {
+  count: 1,
+  note: "\ufeffnote",
+});
+testReading("'abort' as an abortion", "abort\n", {
+  reason: "Barrier aborted by the peer",
+});
+testReading("'abort' and a space as an abortion", "abort \n", {
+  reason: "Barrier aborted by the peer",
+});
+testReading("text after 'abort' as a reason", "abort no löck: /run/x\n", {
+  reason: "Barrier aborted by the peer: no löck: /run/x",
+});
+testReading("several lines one by one", "\n\n+note\n\n", {
+  count: 4,
+  note: "note",
+});
+testReading("nothing after an abortion", "abort why\n\n+note\nabort\nhello\n", {
+  reason: "Barrier aborted by the peer: why",
+});
+testReading("an abortion as the end of what came before", "\n+note\nabort\n", {
+  reason: "Barrier aborted by the peer",
+});
+testReading("nothing of half a line", "\nabor", { count: 1 });
+
+testReading(
+  "other text as a note where the channel accepts it",
+  "unix:path=/tmp/bus,guid=0\n",
+  { count: 1, note: "unix:path=/tmp/bus,guid=0" },
+  true,
+);
+testReading(
+  "text that only begins like an abortion where the channel accepts it",
+  "abortion\n",
+  { count: 1, note: "abortion" },
+  true,
+);
+testReading(
+  "barriers and notes where the channel accepts text",
+  "\n+note\n",
+  { count: 2, note: "note" },
+  true,
+);
+testReading(
+  "an abortion where the channel accepts text",
+  "abort why\n",
+  { reason: "Barrier aborted by the peer: why" },
+  true,
+);
+
+function testViolation(
+  what: string,
+  line: string | Uint8Array,
+  shown: string,
+  why: string,
+  acceptsText = false,
+): void {
+  const where = acceptsText ? " where the channel accepts text" : "";
+  Deno.test(`Barrier that reads ${what}${where} aborts on both sides and quotes it`, async () => {
+    const { barrier, channel } = setUp({ barriers: 1 }, acceptsText);
+    const waits = WAITS.map((wait) => barrier[wait]());
+    channel.sent = "";
+    channel.deliver(line);
+    channel.deliver("\n+later\nhello\n");
+
+    const message = `Cannot read "${shown}" from the peer: ${why}`;
+    const error = failure(barrier);
+    assertEquals(error.message, message);
+    assertEquals(error.side, "peer");
+    assert(barrier.weAborted);
+    assertEquals(await outcomes(...waits), Array(5).fill(false));
+    assertStrictEquals(barrier.note, undefined);
+
+    assertEquals(channel.sent, `abort ${message}\n`);
+    const peer = setUp();
+    peer.channel.deliver(channel.sent);
+    assert(peer.barrier.theyAborted);
+    assertEquals(
+      failure(peer.barrier).message,
+      `Barrier aborted by the peer: ${message}`,
+    );
+  });
+}
+
+for (const acceptsText of [false, true]) {
+  for (
+    const [what, bytes, shown] of [
+      ["what is not UTF-8", [0x6f, 0x6b, 0xff, 0xfe], String.raw`ok\xff\xfe`],
+      ["half a character", [0x2b, 0xe2, 0x82], String.raw`+\xe2\x82`],
+      ["half a surrogate pair", [0xed, 0xa0, 0x80], String.raw`\xed\xa0\x80`],
+    ] as const
+  ) {
+    const line = Uint8Array.of(...bytes, 0x0a);
+    testViolation(what, line, shown, "it is not UTF-8", acceptsText);
+  }
+  for (
+    const [what, line, shown] of [
+      ["a tab", "+one\ttwo\n", String.raw`+one\x09two`],
+      ["a carriage return", "\r\n", String.raw`\x0d`],
+      ["a null character", "\0\n", String.raw`\x00`],
+      ["a delete character", "+\x7f\n", String.raw`+\x7f`],
+      ["a control character beyond ASCII", "+\x85\n", String.raw`+\xc2\x85`],
+      ["an escape in a reason", "abort \x1b\n", String.raw`abort \x1b`],
+    ] as const
+  ) {
+    testViolation(what, line, shown, "it has control characters", acceptsText);
+  }
+  testViolation(
+    "a line of 4,097 bytes",
+    `+${"x".repeat(4_096)}\n`,
+    `+${"x".repeat(63)}...`,
+    "it is over 4096 bytes",
+    acceptsText,
+  );
+}
+
+for (
+  const [what, text, shown] of [
+    [
+      "text",
+      'say "hello" \\ wörld',
+      String.raw`say \"hello\" \\ w\xc3\xb6rld`,
+    ],
+    ["text that only begins like an abortion", "abortion", "abortion"],
+    ["a byte order mark", "\ufeffabort", String.raw`\xef\xbb\xbfabort`],
+    ["text of 64 bytes", "x".repeat(64), "x".repeat(64)],
+    ["text of 65 bytes", "x".repeat(65), "x".repeat(64) + "..."],
+  ] as const
+) {
+  testViolation(
+    what,
+    `${text}\n`,
+    shown,
+    "it is no barrier and no abortion, a program whose stdout is the channel must print to stderr",
+  );
+}
+
+Deno.test("Barrier that has aborted sends nothing when it reads a violation", () => {
+  const { barrier, channel } = setUp();
+  barrier.abort("first");
+  channel.deliver("hello\n");
+  assertEquals(channel.sent, "abort first\n");
+  assert(barrier.weAborted);
+  assertEquals(failure(barrier).message, "Barrier aborted by this side: first");
+});
+
+Deno.test("Barrier reads a line of 4,096 bytes", async () => {
+  const line = `+${"x".repeat(4_095)}\n`;
+  for (const cut of [0, 1, 4_095, 4_096]) {
+    const { barrier, channel } = setUp();
+    channel.deliver(line.slice(0, cut));
+    channel.deliver(line.slice(cut));
+    channel.deliver(line);
+    assertEquals(await takeAll(barrier), 2);
+    assertEquals(barrier.note, "x".repeat(4_095));
+  }
+});
+
+Deno.test("Barrier aborts at the first byte too many of a line of a megabyte", () => {
+  const piece = new Uint8Array(1_000).fill(0x78);
+  const { barrier, channel } = setUp();
+  for (let length = 0; length < 1_000_000; length += piece.length) {
+    assertEquals(barrier.isAborted, length > 4_096);
+    channel.deliver(piece);
+  }
+  channel.deliver("\n");
+  const message = `Cannot read "${
+    "x".repeat(64)
+  }..." from the peer: it is over 4096 bytes`;
+  assertEquals(failure(barrier).message, message);
+  assertEquals(channel.sent, `abort ${message}\n`);
+});
+
+Deno.test("Barrier does not keep the bytes that it is given", async () => {
+  const { barrier, channel } = setUp();
+  const bytes = encoder.encode("+no");
+  channel.deliver(bytes);
+  bytes.fill(0);
+  channel.deliver("te\n");
+  assert(await barrier.waitNext());
+  assertEquals(barrier.note, "note");
+});
+
+Deno.test("Barrier drops half a line before a hang-up", async () => {
+  for (const half of ["abort", "+note", "hello", "\xff"]) {
+    const { barrier, channel } = setUp();
+    channel.deliver(`\n${half}`);
+    channel.hangUp();
+    assertEquals(
+      failure(barrier).message,
+      HUNG_UP,
+    );
+    assertEquals(await outcomes(barrier.waitNext()), [true]);
+    assertFalse(barrier.isAborted);
+    assertStrictEquals(barrier.note, undefined);
+    assertEquals(channel.sent, "");
+  }
+});
+
+Deno.test("Barrier ignores a second hang-up", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("\n");
+  const error = new BarrierAbortedError("first", { side: "peer" });
+  channel.hangUp(error);
+  channel.hangUp(new BarrierAbortedError("second", { side: "peer" }));
+  assertStrictEquals(barrier.signal.reason, error);
+  assertEquals(await outcomes(barrier.waitNext()), [true]);
+});
+
+Deno.test("Barrier counts a flood of 100 million barriers", async () => {
+  const { barrier, channel } = setUp({ barriers: 100_000_000 });
+  const chunk = new Uint8Array(1_000_000).fill(0x0a);
+  for (let i = 0; i < 99; i++) channel.deliver(chunk);
+  channel.deliver(chunk.subarray(1));
+  const sync = barrier.sync();
+  assertEquals(await outcomes(sync), ["pending"]);
+  channel.deliver("\n");
+  assertEquals(await outcomes(sync), [true]);
+  assertEquals(await outcomes(barrier.placeAndSync()), ["pending"]);
+});
+
+/** Cuts bytes at positions that may lie beyond their end. */
+function cutAt(bytes: Uint8Array, positions: number[]): Uint8Array[] {
+  const ends = positions.map((position) => position % (bytes.length + 1));
+  ends.push(bytes.length);
+  let start = 0;
+  return ends.toSorted((a, b) => a - b).map((end) =>
+    bytes.subarray(start, start = end)
+  );
+}
+
+Deno.test("Barrier receives any barriers and notes as they were sent, cut anywhere", async () => {
+  const character = fc.integer({ min: 0x20, max: 0x10ffff })
+    .map((code) => String.fromCodePoint(code))
+    .filter((text) => text.isWellFormed() && !/\p{Cc}/u.test(text));
+  const note = fc.string({ unit: character, size: "medium" });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.option(note, { nil: undefined })),
+      fc.array(fc.nat()),
+      async (notes, positions) => {
+        const sender = setUp();
+        for (const note of notes) assert(sender.barrier.place(note));
+        const { barrier, channel } = setUp();
+        let lines = 0;
+        for (
+          const chunk of cutAt(encoder.encode(sender.channel.sent), positions)
+        ) {
+          channel.deliver(chunk);
+          const arrived = chunk.filter((byte) => byte === 0x0a).length;
+          if (arrived === 0) continue;
+          lines += arrived;
+          assert(await barrier.waitNext());
+          assertEquals(
+            barrier.note,
+            notes.slice(0, lines).findLast((note) => note !== undefined),
+          );
+        }
+        assertEquals(await takeAll(barrier), notes.length);
+      },
+    ),
+  );
+});
+
+Deno.test("Barrier is unharmed by any bytes, or aborts on both sides", async () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.constantFrom(
+      "\n",
+      "+",
+      "abort",
+      " ",
+      "hello",
+      "\ufeff",
+      "x".repeat(2_048),
+    ).map((text) => encoder.encode(text)),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(piece, { size: "medium" }),
+      fc.array(fc.nat()),
+      fc.boolean(),
+      async (pieces, positions, acceptsText) => {
+        const bytes = await new Blob(pieces).bytes();
+        const whole = setUp({}, acceptsText);
+        whole.channel.deliver(bytes);
+        const { barrier, channel } = setUp({}, acceptsText);
+        for (const chunk of cutAt(bytes, positions)) channel.deliver(chunk);
+
+        assertEquals(channel.sent, whole.channel.sent);
+        assertEquals(flags(barrier), flags(whole.barrier));
+        if (!barrier.isAborted) {
+          assertEquals(channel.sent, "");
+          assertFalse(barrier.signal.aborted);
+          return;
+        }
+        const { message } = failure(barrier);
+        assertEquals(message, failure(whole.barrier).message);
+        assert(barrier.theyAborted);
+        if (!barrier.iAborted) {
+          assert(message.startsWith("Barrier aborted by the peer"));
+          assertEquals(channel.sent, "");
+          return;
+        }
+        const peer = setUp();
+        peer.channel.deliver(channel.sent);
+        assert(peer.barrier.theyAborted);
+        assertFalse(peer.barrier.iAborted);
+        assertEquals(
+          failure(peer.barrier).message,
+          `Barrier aborted by the peer: ${message}`,
+        );
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,158 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What a child is given: arguments, environment, user and permissions. */
+
+import { assert, assertEquals } from "@std/assert";
+import { spawnWithBarrier, type SpawnWithBarrierOptions } from "../mod.ts";
+import { childModule, dataUrl, runParent, shell } from "./_helpers/scripts.ts";
+
+Deno.test("spawnWithBarrier() passes arguments on", async () => {
+  await using child = spawnWithBarrier(
+    childModule("fd", "barrier.place(JSON.stringify(Deno.args));"),
+    { args: ["--allow-all", "two words", ""] },
+  );
+  assert(await child.waitNext());
+  assertEquals(child.note, JSON.stringify(["--allow-all", "two words", ""]));
+});
+
+Deno.test("spawnWithBarrier() passes the arguments of a command on", async () => {
+  await using child = spawnWithBarrier(
+    ["sh", "-c", 'printf "%s," "$@" >&3; echo >&3', "sh", "a b"],
+    { args: ["c"] },
+  );
+  assert(await child.waitNext());
+  assertEquals(child.note, "a b,c,");
+});
+
+Deno.test("spawnWithBarrier() sets the working directory", async () => {
+  await using child = shell("pwd >&3", { cwd: new URL("file:///") });
+  assert(await child.waitNext());
+  assertEquals(child.note, "/");
+});
+
+Deno.test("spawnWithBarrier() adds to the environment", async () => {
+  Deno.env.set("BARRIER_TEST_A", "a");
+  try {
+    await using child = shell('echo "$BARRIER_TEST_A$BARRIER_TEST_B" >&3', {
+      env: { BARRIER_TEST_B: "b" },
+    });
+    assert(await child.waitNext());
+    assertEquals(child.note, "ab");
+  } finally {
+    Deno.env.delete("BARRIER_TEST_A");
+  }
+});
+
+Deno.test("spawnWithBarrier() clears the environment when it is told to", async () => {
+  await using child = spawnWithBarrier(["/bin/sh", "-c", "/usr/bin/env >&3"], {
+    clearEnv: true,
+    env: { ONLY: "this" },
+  });
+  const names = [];
+  while (await child.waitNext()) names.push(child.note!.split("=")[0]!);
+  // The shell has some of its own; and several lines may be one arrival.
+  assertEquals(names.includes("HOME"), false);
+});
+
+Deno.test({
+  name: "spawnWithBarrier() sets the user and the group",
+  ignore: Deno.build.os === "windows" || Deno.uid() !== 0,
+  fn: async () => {
+    await using child = shell("echo $(id -u) $(id -g) >&3", {
+      uid: 65534,
+      gid: 65533,
+      cwd: "/",
+    });
+    assert(await child.waitNext());
+    assertEquals(child.note, "65534 65533");
+  },
+});
+
+/** The permissions that a child has, as the parent grants them. */
+async function granted(
+  permissions: SpawnWithBarrierOptions["permissions"],
+  denoArgs: string[] = [],
+): Promise<string> {
+  await using child = spawnWithBarrier(
+    childModule(
+      "fd",
+      `
+      const query = (descriptor) =>
+        Deno.permissions.querySync(descriptor).state === "granted";
+      const kinds = ["env", "ffi", "net", "read", "run", "sys", "write"];
+      barrier.place([
+        ...kinds.filter((name) => query({ name })),
+        query({ name: "read", path: "/tmp/a b" }) ? "/tmp/a b" : "",
+        query({ name: "net", host: "localhost:80" }) ? "localhost:80" : "",
+      ].filter((word) => word).join(" "));
+      `,
+    ),
+    { ...permissions ? { permissions } : {}, denoArgs },
+  );
+  assert(await child.waitNext());
+  return child.note!;
+}
+
+Deno.test("spawnWithBarrier() grants a module nothing, or what it is told to", async () => {
+  const places = "/tmp/a b localhost:80";
+  assertEquals(await granted(undefined), "");
+  assertEquals(await granted("none"), "");
+  assertEquals(
+    await granted("all"),
+    `env ffi net read run sys write ${places}`,
+  );
+  assertEquals(await granted({}), "");
+  assertEquals(
+    await granted({ read: ["/tmp/a b"], net: ["localhost:80"], env: false }),
+    places,
+  );
+  assertEquals(
+    await granted({ read: [new URL("file:///tmp/a b")], net: [] }),
+    "/tmp/a b",
+  );
+  assertEquals(await granted({ env: true, sys: "inherit" }), "env sys");
+  assertEquals(await granted("none", ["--allow-ffi"]), "ffi");
+});
+
+Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that this process holds in part', async () => {
+  const { stderr } = await runParent(
+    `
+    for (const permissions of [{ read: "inherit" }, { net: "inherit" }]) {
+      try {
+        spawnWithBarrier("child.ts", { permissions });
+      } catch (error) {
+        console.error(error.name, error.message);
+      }
+    }
+    `,
+    [
+      "--allow-env",
+      "--allow-run",
+      "--allow-read=/tmp",
+      "--allow-net",
+      "--deny-net=a",
+    ],
+  );
+  const message = (name: string) =>
+    `TypeError Cannot spawn a child that inherits the permission "${name}": this process does not hold it whole, list what to grant instead\n`;
+  assertEquals(stderr, message("read") + message("net"));
+});
+
+Deno.test("spawnWithBarrier() runs a command that is Deno as it is written", async () => {
+  const script = dataUrl(
+    'console.log(Deno.permissions.querySync({ name: "read" }).state)',
+  );
+  for (
+    const command of [
+      [Deno.execPath(), "run", script],
+      ["env", Deno.execPath(), "run", script],
+      ["sh", "-c", `"${Deno.execPath()}" run '${script}'`],
+    ]
+  ) {
+    await using child = spawnWithBarrier(command as [string], {
+      stdin: "null",
+      stdout: "piped",
+    });
+    assertEquals(await child.stdout.text(), "prompt\n");
+  }
+});

@@ -1,0 +1,179 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What `spawnWithBarrier()` does not take. */
+
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { spawnWithBarrier } from "../mod.ts";
+import { openDescriptors } from "./_helpers/descriptors.ts";
+import { runParent, shell } from "./_helpers/scripts.ts";
+
+Deno.test("spawnWithBarrier() throws the reason of a signal that is aborted already", () => {
+  assertThrows(
+    () => shell(":", { signal: AbortSignal.abort(new Error("too late")) }),
+    Error,
+    "too late",
+  );
+});
+
+Deno.test("spawnWithBarrier() throws for a command that cannot be started", () => {
+  const before = openDescriptors();
+  assertThrows(
+    () => spawnWithBarrier(["there-is-no-such-command"]),
+    Deno.errors.NotFound,
+    'Cannot spawn "there-is-no-such-command": there is no such command',
+  );
+  assertEquals(openDescriptors(), before);
+});
+
+// Deno itself forgets one descriptor when the system refuses to execute, so
+// what is left behind is not looked at here.
+Deno.test("spawnWithBarrier() throws for a command that the system refuses", () => {
+  assertThrows(
+    () => spawnWithBarrier(["sh"], { cwd: "/there/is/none" }),
+    Deno.errors.NotFound,
+    'or no working directory "/there/is/none"',
+  );
+  assertThrows(
+    () => spawnWithBarrier(["/etc/passwd"]),
+    Deno.errors.PermissionDenied,
+    'Cannot spawn "/etc/passwd": permission denied',
+  );
+  assertThrows(
+    () => spawnWithBarrier(["/"]),
+    Deno.errors.PermissionDenied,
+    'Cannot spawn "/": permission denied',
+  );
+});
+
+Deno.test("spawnWithBarrier() throws where it may not run the command", async () => {
+  const { stderr } = await runParent(
+    `
+    try {
+      spawnWithBarrier(["sh"]);
+    } catch (error) {
+      console.error(error.name, error.message);
+    }
+    `,
+    ["--allow-env"],
+  );
+  assertStringIncludes(stderr, 'NotCapable Requires run access to "sh"');
+});
+
+Deno.test("spawnWithBarrier() throws for an option that is not valid", () => {
+  const cases: [unknown, unknown, new (message: string) => Error, string][] = [
+    [[], {}, TypeError, "Cannot spawn a child: the command is empty"],
+    [[""], {}, TypeError, "Cannot spawn a child: the command is empty"],
+    ["", {}, TypeError, 'Cannot spawn "": expected a module'],
+    ["-A", {}, TypeError, 'Cannot spawn "-A": expected a module'],
+    [
+      7,
+      {},
+      TypeError,
+      "expected a string, a URL or an array of strings, received 7",
+    ],
+    [["sh", 7], {}, TypeError, "received 7"],
+    [["sh", "a\0b"], {}, TypeError, 'received "a\\x00b"'],
+    ["a.ts", { args: ["a\0b"] }, TypeError, 'received "a\\x00b"'],
+    [
+      ["sh"],
+      { args: "a" },
+      TypeError,
+      `'args' must be an array of strings: received "a"`,
+    ],
+    [
+      "a.ts",
+      { denoArgs: "--watch" },
+      TypeError,
+      `'denoArgs' must be an array of strings: received "--watch"`,
+    ],
+    [
+      ["sh"],
+      { permissions: "all" },
+      TypeError,
+      "'permissions' and 'denoArgs' are for a Deno module",
+    ],
+    [
+      ["sh"],
+      { denoArgs: [] },
+      TypeError,
+      "'permissions' and 'denoArgs' are for a Deno module",
+    ],
+    [
+      "a.ts",
+      { permissions: "some" },
+      TypeError,
+      `'permissions' must be "none", "all" or an object: received "some"`,
+    ],
+    [
+      "a.ts",
+      { permissions: { hrtime: true } },
+      TypeError,
+      'there is no permission "hrtime"',
+    ],
+    [
+      "a.ts",
+      { permissions: { read: "yes" } },
+      TypeError,
+      'the permission "read" must be a boolean, an array or "inherit": received "yes"',
+    ],
+    [
+      "a.ts",
+      { permissions: { read: ["a,b"] } },
+      TypeError,
+      'with a permission for "a,b"',
+    ],
+    [
+      ["sh"],
+      { stdin: "pipe" },
+      TypeError,
+      `'stdin' must be "inherit", "piped" or "null": received "pipe"`,
+    ],
+    [
+      ["sh"],
+      { stdout: 1 },
+      TypeError,
+      `'stdout' must be "inherit", "piped" or "null": received 1`,
+    ],
+    [
+      ["sh"],
+      { stderr: "no" },
+      TypeError,
+      `'stderr' must be "inherit", "piped" or "null": received "no"`,
+    ],
+    [
+      ["sh"],
+      { channel: "tcp" },
+      TypeError,
+      `'channel' must be "fd" or "stdio": received "tcp"`,
+    ],
+    [
+      ["sh"],
+      { channel: "stdio", stdin: "piped" },
+      TypeError,
+      `'stdin' or 'stdout' as both belong to the channel "stdio"`,
+    ],
+    [
+      ["sh"],
+      { channel: "stdio", stdout: "null" },
+      TypeError,
+      `'stdin' or 'stdout' as both belong to the channel "stdio"`,
+    ],
+    [
+      ["sh"],
+      { killAfter: -1 },
+      RangeError,
+      "'killAfter' must be from 0 to 2147483647 milliseconds: received -1",
+    ],
+    [["sh"], { killAfter: NaN }, RangeError, "received NaN"],
+    [["sh"], { killAfter: Infinity }, RangeError, "received Infinity"],
+  ];
+  const before = openDescriptors();
+  for (const [target, options, ErrorClass, message] of cases) {
+    assertThrows(
+      () => spawnWithBarrier(target as string, options as never),
+      ErrorClass,
+      message,
+    );
+  }
+  assertEquals(openDescriptors(), before);
+});

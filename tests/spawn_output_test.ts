@@ -1,0 +1,273 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** The standard streams of a child. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { spawnWithBarrier } from "../mod.ts";
+import { turnEventLoop } from "./_helpers/event_loop.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { start } from "./_helpers/run.ts";
+import {
+  childModule,
+  json,
+  parentModule,
+  readUntil,
+  runParent,
+  shell,
+  startParent,
+} from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+for (const stdout of ["null", "piped"] as const) {
+  Deno.test(`spawnWithBarrier() goes on while nobody reads a megabyte of a "${stdout}" stdout`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        "fd",
+        `
+        console.log("x".repeat(${MEGABYTE}));
+        barrier.place();
+        await barrier.waitNext();
+        `,
+      ),
+      { stdout },
+    );
+    assert(await child.waitNext());
+    child.place();
+    assertEquals((await child.status).code, 0);
+    if (stdout === "piped") {
+      assertEquals((await child.stdout.bytes()).length, MEGABYTE + 1);
+    }
+  });
+}
+
+Deno.test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" stdout', async () => {
+  const child = childModule(
+    "fd",
+    `
+    console.log("x".repeat(${MEGABYTE}));
+    barrier.place();
+    await barrier.waitNext();
+    `,
+  );
+  const parent = startParent(`
+    const child = spawnWithBarrier(${json(child)});
+    console.error(await child.waitNext());
+    child.place();
+    await child.exited.wait();
+    console.error("exited");
+    await child.status;
+    console.log("status");
+  `);
+  const stderr = parent.stderr.getReader();
+  assertEquals(await readUntil(stderr, "exited\n"), "true\nexited\n");
+  // Nobody has read the parent's stdout so far, and all of it is there.
+  assertEquals(
+    await parent.stdout.text(),
+    `${"x".repeat(MEGABYTE)}\nstatus\n`,
+  );
+  assertEquals((await parent.status).code, 0);
+  await stderr.cancel();
+  await parent.stdin.close();
+});
+
+Deno.test("BarrierProcess.status resolves when what the child printed is forwarded, whole and in order", async () => {
+  const lines = Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`).join(
+    "",
+  );
+  const child = childModule(
+    "fd",
+    `
+    for (let i = 0; i < 50_000; i++) console.log("line", i);
+    Deno.exit(2);
+    `,
+  );
+  const { stdout } = await runParent(`
+    const child = spawnWithBarrier(${json(child)});
+    console.log("exit", (await child.status).code);
+  `);
+  assertEquals(stdout, `${lines}exit 2\n`);
+});
+
+Deno.test("BarrierProcess.status is not delayed by a grandchild that prints later, whose output is forwarded as it comes", async () => {
+  await using directory = await TempDir.make();
+  const fifo = await directory.makeFifo();
+  const script = `(read -r _ <${fifo}; echo late) & echo early; kill -9 $$`;
+  const parent = startParent(
+    `
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}]);
+    console.log((await child.status).signal);
+    await Deno.stdin.read(new Uint8Array(1)); // stays until the test has seen all
+    `,
+  );
+  const stdout = parent.stdout.getReader();
+  assertEquals(await readUntil(stdout, "SIGKILL\n"), "early\nSIGKILL\n");
+  await Deno.writeTextFile(fifo, "\n");
+  assertEquals(await readUntil(stdout, "\n"), "late\n");
+  await parent.stdin.close();
+  assertEquals((await parent.status).code, 0);
+  await stdout.cancel();
+  await parent.stderr.cancel();
+});
+
+for (
+  const [what, text] of [
+    ["lines", "line\n".repeat(200_000)],
+    ["bytes without lines", "x".repeat(999_999)],
+    ["long lines", `${"x".repeat(4_999)}\n`.repeat(200)],
+  ] as const
+) {
+  Deno.test({
+    name:
+      `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a stdout that somebody made non-blocking`,
+    ignore: !isInstalled("python3"),
+    async fn() {
+      await using directory = await TempDir.make();
+      const fifo = await directory.makeFifo();
+      const file = `${directory.path}/text`;
+      await Deno.writeTextFile(file, text);
+      // The child's stderr is this parent's stdout, as at a terminal. What is
+      // done here to the one, Node does at its start.
+      const script =
+        `import os; os.set_blocking(2, False); os.execvp("cat", ["cat", "${file}"])`;
+      const parent = start(
+        [
+          "sh",
+          "-c",
+          'exec "$@" 2>&1',
+          "sh",
+          Deno.execPath(),
+          "run",
+          "--allow-all",
+          parentModule(`
+            const child = spawnWithBarrier(["python3", "-c", ${json(script)}]);
+            await child.exited.wait();
+            Deno.writeTextFileSync(${json(fifo)}, "");
+            const { success } = await child.status;
+            Deno.exit(success ? 7 : 1); // the console would not try again
+          `),
+        ],
+        { stdin: "null", stderr: "inherit" },
+      );
+      await Deno.readTextFile(fifo); // from now on stdout is read
+      const output = await parent.stdout.text();
+      assertEquals(output.length, text.length);
+      assert(output === text);
+      assertEquals((await parent.status).code, 7);
+    },
+  });
+}
+
+Deno.test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
+  // The child prints until that fails.
+  const parent = startParent(`
+    const child = spawnWithBarrier(["sh", "-c", "yes; echo ended >&2"]);
+    await child.status;
+  `);
+  await parent.stdout.cancel();
+  assertEquals((await parent.stderr.text()).split("\n").at(-2), "ended");
+  await parent.stdin.close();
+  await parent.status;
+});
+
+Deno.test('BarrierProcess has streams when "piped" is asked for', async () => {
+  await using child = shell("cat; echo problem >&2", {
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode('{"a": '));
+  await writer.write(new TextEncoder().encode("1}"));
+  await writer.close();
+  assertEquals(await child.stdout.json(), { a: 1 });
+  assertEquals(await child.stderr.text(), "problem\n");
+});
+
+Deno.test('BarrierProcess.stdout and its kin throw unless they are "piped"', async () => {
+  await using child = shell(":");
+  assertThrows(() => child.stdin, TypeError, "'stdin' is not piped");
+  assertThrows(() => child.stdout, TypeError, "'stdout' is not piped");
+  assertThrows(() => child.stderr, TypeError, "'stderr' is not piped");
+});
+
+Deno.test("BarrierProcess.stdin rejects a write to a child that is gone", async () => {
+  await using child = shell(":", { stdin: "piped" });
+  await child.status;
+  const writer = child.stdin.getWriter();
+  await assertRejects(
+    () => writer.write(new Uint8Array(1)),
+    Deno.errors.BrokenPipe,
+    "Cannot write to stdin",
+  );
+});
+
+Deno.test("BarrierProcess.stdin can be closed when the child is gone", async () => {
+  await using child = shell(":", { stdin: "piped" });
+  await child.status;
+  await turnEventLoop();
+  await child.stdin.close();
+});
+
+Deno.test("BarrierProcess.stdin can be closed while the child goes", async () => {
+  for (let i = 0; i < 20; i++) {
+    await using child = shell(":", { stdin: "piped" });
+    await Promise.all([child.exited.wait(), child.stdin.close()]);
+  }
+});
+
+Deno.test("BarrierProcess.stdout can be read into a buffer", async () => {
+  await using child = shell("echo abcdef", { stdout: "piped" });
+  const reader = child.stdout.getReader({ mode: "byob" });
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read(new Uint8Array(4));
+    if (done) break;
+    assert(value.length <= 4);
+    text += new TextDecoder().decode(value);
+  }
+  assertEquals(text, "abcdef\n");
+});
+
+for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
+  // A grandchild holds it until the test closes the stdin of all three.
+  const script =
+    `exec 4<&0; (read -r _; echo late; cat) <&4 >&${fd} 3>&- & exit 0`;
+  const spawn = `spawnWithBarrier(["sh", "-c", ${json(script)}], {
+    ${name}: "piped",
+  })`;
+
+  Deno.test(`BarrierProcess.${name} keeps no parent that does not read`, async () => {
+    const parent = startParent(`console.log((await ${spawn}.status).code);`);
+    assertEquals((await parent.status).code, 0);
+    assertEquals(await parent.stdout.text(), "0\n");
+    await parent.stdin.close();
+    await parent.stderr.cancel();
+  });
+
+  Deno.test(`BarrierProcess.${name} keeps a parent only while a read is pending`, async () => {
+    const parent = startParent(`
+      const child = ${spawn};
+      const reader = child.${name}.getReader();
+      console.log((await child.status).code);
+      console.log((await reader.read()).value.length);
+      addEventListener("unload", () => console.log("parent leaves"));
+    `);
+    const reader = parent.stdout.getReader();
+    const writer = parent.stdin.getWriter();
+    assertEquals(await readUntil(reader, "0\n"), "0\n");
+    await writer.write(new TextEncoder().encode("\n"));
+    assertEquals(await readUntil(reader, "leaves\n"), "5\nparent leaves\n");
+    assertEquals((await parent.status).code, 0);
+    await writer.close();
+    await parent.stderr.cancel();
+    await reader.cancel();
+  });
+}
+
+Deno.test("BarrierProcess.stdout can be cancelled while the child prints", async () => {
+  await using child = shell("yes; echo >&3", { stdout: "piped" });
+  await child.stdout.cancel();
+  assert(await child.waitNext());
+});
