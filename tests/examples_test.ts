@@ -27,11 +27,9 @@ async function runExample(name: string): Promise<Output> {
 }
 
 Deno.test("examples/handshake.ts shows who failed and who learned of it", async () => {
-  const { code, stdout, stderr } = await runExample("handshake.ts");
-  assertEquals(stderr, "");
-  assertEquals(
-    stdout,
-    `\
+  assertEquals(await runExample("handshake.ts"), {
+    code: 0,
+    stdout: `\
 Time runs down the page. All that is above a line has happened
 before anything below it, whichever process did it.
 
@@ -66,30 +64,26 @@ The parent fails
   --------------------------------------------------------------------------
   bails out: the child is gone
 `,
-  );
-  assertEquals(code, 0);
+    stderr: "",
+  });
 });
 
 Deno.test("examples/server.ts uses its server when it is ready, and stops it", async () => {
-  const { code, stdout, stderr } = await runExample("server.ts");
-  assertEquals(stderr, "");
-  assertEquals(
-    stdout,
-    `\
+  assertEquals(await runExample("server.ts"), {
+    code: 0,
+    stdout: `\
 The server is ready at http://127.0.0.1:PORT/
 It says: Hello
 It has stopped with exit code 0
 `,
-  );
-  assertEquals(code, 0);
+    stderr: "",
+  });
 });
 
 Deno.test("examples/device.ts lets one reader go with each write", async () => {
-  const { code, stdout, stderr } = await runExample("device.ts");
-  assertEquals(stderr, "");
-  assertEquals(
-    stdout,
-    `\
+  assertEquals(await runExample("device.ts"), {
+    code: 0,
+    stdout: `\
 reader 1 goes to sleep
 reader 2 goes to sleep
 reader 3 goes to sleep
@@ -103,8 +97,8 @@ writer wakes one reader
 reader 4 goes to sleep
 reader 4 is awake
 `,
-  );
-  assertEquals(code, 0);
+    stderr: "",
+  });
 });
 
 Deno.test("examples/fleet.ts goes on without the worker that crashed", async () => {
@@ -139,16 +133,14 @@ Deno.test({
 });
 
 Deno.test("examples/worker.ts cleans up when its thread is gone", async () => {
-  const { code, stdout, stderr } = await runExample("worker.ts");
-  assertEquals(stderr, "");
-  assertEquals(
-    stdout,
-    `\
+  assertEquals(await runExample("worker.ts"), {
+    code: 0,
+    stdout: `\
 thread: at work
 main: stop
 thread: the last entry
 main: it is gone, clean up
 `,
-  );
-  assertEquals(code, 0);
+    stderr: "",
+  });
 });

@@ -24,7 +24,7 @@ import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
-import { childModule } from "./_helpers/scripts.ts";
+import { childModule, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
 /** A program that makes the calls which its arguments name. */
@@ -349,11 +349,11 @@ async function assertLivesOn(daemon: BarrierProcess): Promise<void> {
 
 for (const channel of CHANNELS) {
   const fd = channel === "fd" ? 3 : 1;
-  const shell = (script: string) =>
-    spawnWithBarrier(["sh", "-c", script], { channel });
 
   Deno.test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
-    await using child = shell(`echo >&${fd}; exec sleep 1000 ${fd}>&-`);
+    await using child = shell(`echo >&${fd}; exec sleep 1000 ${fd}>&-`, {
+      channel,
+    });
     assert(await child.waitNext());
     assertFalse(await child.waitNext());
     assertEquals(
@@ -365,7 +365,7 @@ for (const channel of CHANNELS) {
 
   Deno.test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
     const controller = new AbortController();
-    await using child = shell("exec sleep 1000");
+    await using child = shell("exec sleep 1000", { channel });
     const wait = child.waitNext({ signal: controller.signal });
     assert(child.place());
     controller.abort(new Error("enough"));
@@ -375,13 +375,13 @@ for (const channel of CHANNELS) {
   });
 
   Deno.test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
-    await using child = shell("exit 7");
+    await using child = shell("exit 7", { channel });
     assertFalse(await child.waitNext());
     assertEquals((await child.status).code, 7);
   });
 
   Deno.test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
-    await using child = shell(`yes '' | head -c 10000000 >&${fd}`);
+    await using child = shell(`yes '' | head -c 10000000 >&${fd}`, { channel });
     await child.exited.wait();
     for (let placed = 0; placed < 10_000_000; placed++) child.place();
     assert(await child.sync());
@@ -390,12 +390,13 @@ for (const channel of CHANNELS) {
   });
 
   Deno.test(`Barrier.waitNext() takes a gigabyte of barriers over "${channel}" in constant memory`, async () => {
-    await using child = shell(`
+    const script = `
       for quarter in 1 2 3 4; do
         yes '' | head -c ${256 * MEGABYTE}
         echo +$quarter
       done >&${fd}
-    `);
+    `;
+    await using child = shell(script, { channel });
     const peaks = [0, 0, 0, 0];
     while (child.note !== "4") {
       const quarter = Number(child.note ?? 0);

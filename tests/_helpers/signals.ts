@@ -1,5 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+import { assertEquals, assertRejects } from "@std/assert";
+
 /** A signal that is never aborted, and who listens to it. */
 export function countedSignal(): {
   signal: AbortSignal;
@@ -14,4 +16,13 @@ export function countedSignal(): {
     listeners.delete(listener);
   };
   return { signal, listeners };
+}
+
+/** Asserts that `AbortSignal.timeout()` ends a wait that nothing else does. */
+export async function assertTimesOut(
+  wait: (options: { signal: AbortSignal }) => Promise<unknown>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(1);
+  const error = await assertRejects(() => wait({ signal }), DOMException);
+  assertEquals(error.name, "TimeoutError");
 }
