@@ -7,55 +7,82 @@
  * It is a module of its own because a child is waited for: importing this starts
  * it sooner than importing all that the parent needs.
  *
+ * ```ts ignore
+ * import { inheritBarrier } from "@ipc/barrier/inherit";
+ *
+ * using parent = await inheritBarrier();
+ * parent.place(); // ready
+ * ```
+ *
  * @module
  */
 
 import { Barrier } from "./barrier.ts";
 import {
-  type BarrierChannelKind,
-  CHANNEL_FD,
+  type BarrierChannel,
   CHANNEL_VARIABLE,
-  DEFAULT_CHANNEL,
-  SocketChannel,
   STATE_VARIABLE,
-  StdioChannel,
-} from "./channels.ts";
-import type { Socket } from "node:net";
+} from "./_channel.ts";
 
-export type { BarrierChannelKind };
+/**
+ * Where a program finds its barrier's channel.
+ *
+ * - `"fd"`: file descriptor 3, one end of a socket pair; `"fd:N"` is another
+ *   descriptor.
+ * - `"stdio"`: its stdin and stdout, where no descriptor can be handed on: across
+ *   `ssh`, into a container, on Windows, to a Deno before 2.8.
+ */
+export type BarrierChannelKind = "fd" | `fd:${number}` | "stdio";
 
 /** Options for {@linkcode inheritBarrier}. */
 export interface InheritBarrierOptions {
   /**
    * Where the channel is, for a program that cannot be told: one that may not
    * read `BARRIER_CHANNEL`, or that is started across `ssh` or into a container,
-   * which pass no variables on.
-   *
-   * @default {what `BARRIER_CHANNEL` says, or "fd" if it may not be read}
+   * which pass no variables on. By default it is what `BARRIER_CHANNEL` says or,
+   * if that may not be read, `"fd"`, and on Windows `"stdio"`.
    */
-  channel?: BarrierChannelKind;
+  channel?: BarrierChannelKind | undefined;
+  /**
+   * Whether this program also runs without a parent that waits for it. Then
+   * there is no barrier, and no error.
+   *
+   * @default {false}
+   */
+  optional?: boolean | undefined;
 }
 
+/** The descriptor that a child inherits, unless it is told another. */
+const CHANNEL_FD = 3;
+
+/** What there is nothing to inherit from is told so. */
+const NOBODY =
+  "nobody gave this process one, start it with spawnWithBarrier() or name its channel";
+
+let inherited = false;
+
 /**
- * Picks up the barrier that this process's parent made with
- * {@linkcode spawnWithBarrier}. It needs no permission. This can be done once.
+ * Picks up the barrier that this process's parent made with `spawnWithBarrier`.
+ * It needs no permission. This can be done once.
  *
  * A program that another one became by `exec` goes on counting from
  * `BARRIER_STATE`, if it may read that variable, and from 0 otherwise.
  *
- * If stdin and stdout are the channel, `console.log` and its kin print to stderr
- * from now on. This process then notices what its parent does only while a wait
- * is pending, or once {@linkcode Barrier.signal} was asked for. A wait that is
- * cancelled, and such a signal, keep this process alive until the parent goes or
- * sends something, or the barrier is destroyed; and the parent sees that it was
- * destroyed when this process exits.
+ * If stdin and stdout are the channel, this process notices what its parent does
+ * only while a wait is pending, or once {@linkcode Barrier.prototype.signal} was
+ * asked for. A wait that is cancelled, and such a signal, keep this process alive
+ * until the parent goes or sends something, or the barrier is destroyed; and the
+ * parent sees that it was destroyed when this process exits. What this process
+ * prints reaches the parent's `stdout`.
  *
- * @param options Where the channel is.
- * @returns The child's side of the barrier.
- * @throws {Error} If there is no barrier to inherit, or it was inherited
- * already.
- * @throws {TypeError} If the environment names a channel or a state that
- * cannot be.
+ * @param options Where the channel is, and whether there has to be one.
+ * @returns The child's side of the barrier; `undefined` if there is none and
+ * `options.optional` is `true`.
+ * @throws {Deno.errors.NotFound} If there is no barrier to inherit.
+ * @throws {Deno.errors.BadResource} If the descriptor that was named is no
+ * channel.
+ * @throws {Deno.errors.Busy} If the barrier was inherited already.
+ * @throws {TypeError} If the channel that was named, or the state, cannot be.
  *
  * @example Usage
  * ```ts ignore
@@ -65,33 +92,52 @@ export interface InheritBarrierOptions {
  * parent.place(); // ready
  * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
  * ```
+ *
+ * @example A program that also runs alone
+ * ```ts
+ * import { inheritBarrier } from "@ipc/barrier/inherit";
+ *
+ * using parent = await inheritBarrier({ optional: true });
+ * parent?.place(); // ready, if anybody waits for it
+ * ```
  */
+export function inheritBarrier(
+  options?: InheritBarrierOptions & { optional?: false | undefined },
+): Promise<Barrier>;
+export function inheritBarrier(
+  options: InheritBarrierOptions,
+): Promise<Barrier | undefined>;
 export async function inheritBarrier(
   options: InheritBarrierOptions = {},
-): Promise<Barrier> {
+): Promise<Barrier | undefined> {
   if (inherited) {
-    throw new Error("Cannot inherit a barrier: it was inherited already");
+    throw new Deno.errors.Busy(
+      "Cannot inherit a barrier: it was inherited already",
+    );
   }
-  const named = readVariable(CHANNEL_VARIABLE);
-  const state = readVariable(STATE_VARIABLE);
-  const barriers = state === undefined ? 0 : parseState(state);
-  const name = options.channel ?? named ?? channelWithoutName();
   inherited = true;
   try {
-    const channel = name === "stdio"
-      ? new StdioChannel()
-      : await openDescriptor(parseDescriptor(name));
-    // They are not for the processes below.
-    if (named !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
-    if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
-    return new Barrier(channel, { role: "child", barriers });
+    return await inherit(options);
   } catch (error) {
     inherited = false;
+    if (options.optional && error instanceof Deno.errors.NotFound) return;
     throw error;
   }
 }
 
-let inherited = false;
+async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
+  const variable = readVariable(CHANNEL_VARIABLE);
+  const state = readVariable(STATE_VARIABLE);
+  const barriers = state === undefined ? 0 : parseState(state);
+  const name = options.channel ?? variable;
+  const channel = name === undefined
+    ? await findChannel()
+    : await openChannel(name);
+  // They are not for the processes below.
+  if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
+  if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
+  return new Barrier(channel, { role: "child", barriers });
+}
 
 /** Reads a variable if that is allowed. */
 function readVariable(variable: string): string | undefined {
@@ -111,46 +157,47 @@ function mayRead(variable: string): boolean {
   return state === "granted";
 }
 
-function channelWithoutName(): BarrierChannelKind {
-  if (mayRead(CHANNEL_VARIABLE)) {
-    throw new Error(
-      "Cannot inherit a barrier: nobody gave this process one, start it with spawnWithBarrier()",
-    );
-  }
-  return DEFAULT_CHANNEL;
-}
-
-function parseDescriptor(channel: string): number {
-  if (channel === "fd") return CHANNEL_FD;
-  const fd = /^fd:(\d{1,9})$/.exec(channel)?.[1];
-  if (fd === undefined) {
-    throw new TypeError(
-      `Cannot inherit a barrier: the channel must be like "fd:${CHANNEL_FD}" or "stdio", received "${channel}"`,
-    );
-  }
-  return Number(fd);
-}
-
 function parseState(value: string): number {
   const barriers = /^-?\d+$/.test(value) ? Number(value) : NaN;
   if (!Number.isSafeInteger(barriers)) {
     throw new TypeError(
-      `Cannot inherit a barrier: ${STATE_VARIABLE} must be a number of barriers, received "${value}"`,
+      `Cannot inherit a barrier: ${STATE_VARIABLE} must be a number of barriers, received ${
+        Deno.inspect(value)
+      }`,
     );
   }
   return barriers;
 }
 
-async function openDescriptor(fd: number): Promise<SocketChannel> {
-  const { Socket } = await import("node:net");
-  let socket: Socket;
+/** Opens the channel of a process that may not read where it is. */
+async function findChannel(): Promise<BarrierChannel> {
+  if (mayRead(CHANNEL_VARIABLE)) {
+    throw new Deno.errors.NotFound(`Cannot inherit a barrier: ${NOBODY}`);
+  }
+  if (Deno.build.os === "windows") return await openChannel("stdio");
   try {
-    socket = new Socket({ fd });
+    return await openChannel("fd");
   } catch (cause) {
-    throw new Error(
-      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
-      { cause },
+    throw new Deno.errors.NotFound(`Cannot inherit a barrier: ${NOBODY}`, {
+      cause,
+    });
+  }
+}
+
+async function openChannel(name: string): Promise<BarrierChannel> {
+  if (name === "stdio") {
+    const { StdioChannel } = await import("./_stdio_channel.ts");
+    return new StdioChannel();
+  }
+  const digits = /^fd(?::(\d{1,7}))?$/.exec(name);
+  const fd = Number(digits?.[1] ?? CHANNEL_FD);
+  if (digits === null || fd < CHANNEL_FD) {
+    throw new TypeError(
+      `Cannot inherit a barrier: the channel must be "fd", "fd:N" with a number from ${CHANNEL_FD} on, or "stdio", received ${
+        Deno.inspect(name)
+      }`,
     );
   }
-  return new SocketChannel(socket, socket, true);
+  const { InheritedChannel } = await import("./_socket_channel.ts");
+  return await InheritedChannel.from(fd);
 }

@@ -59,7 +59,7 @@ for (const channel of CHANNELS) {
 
     Deno.test(`Barrier.waitNext() still takes what a child over "${channel}" placed before it ${end}`, async () => {
       await using child = spawn("barrier.place(); barrier.place('last');");
-      await child.exited.wait();
+      await child.exited;
       assert(child.place());
       assert(child.place());
       assert(await child.sync());
@@ -94,7 +94,7 @@ for (const channel of CHANNELS) {
     );
     const reader = child.stderr.getReader();
     const grandchild = Number(await readUntil(reader, "\n"));
-    await child.exited.wait();
+    await child.exited;
     for (let i = 0; i < 100_000; i++) child.place();
     assert(await child.sync());
     child.place();
@@ -147,7 +147,7 @@ for (const channel of CHANNELS) {
       ),
       { channel },
     );
-    await child.exited.wait();
+    await child.exited;
     for (let i = 0; i < 10_000; i++) child.place();
     assert(await child.sync());
     child.place();
@@ -167,7 +167,7 @@ for (const channel of CHANNELS) {
       ),
       { channel, stderr: "null" },
     );
-    await child.exited.wait();
+    await child.exited;
     for (let i = 0; i < 10_000; i++) child.place();
     assert(await child.sync());
     assertEquals((await child.status).code, 1);

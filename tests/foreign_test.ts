@@ -2,6 +2,7 @@
 
 /** Barriers with programs that are not Deno. */
 
+import { isPending, turnEventLoop } from "./_helpers/event_loop.ts";
 import {
   assert,
   assertEquals,
@@ -21,7 +22,6 @@ import {
   spawnWithBarrier,
 } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
 import { childModule, shell } from "./_helpers/scripts.ts";
@@ -340,7 +340,7 @@ async function assertLivesOn(daemon: BarrierProcess): Promise<void> {
     daemon.signal.reason.message,
     `Child process ${daemon.pid} closed its channel before it reached the barrier`,
   );
-  assertFalse(daemon.exited.done);
+  assert(await isPending(daemon.exited));
   await daemon[Symbol.asyncDispose]();
   assert((await daemon.status).success);
 }
@@ -360,7 +360,7 @@ for (const channel of CHANNELS) {
       child.signal.reason.message,
       `Child process ${child.pid} closed its channel before it reached the barrier`,
     );
-    assertFalse(child.exited.done);
+    assert(await isPending(child.exited));
   });
 
   Deno.test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
@@ -371,7 +371,7 @@ for (const channel of CHANNELS) {
     controller.abort(new Error("enough"));
     await assertRejects(() => wait, Error, "enough");
     assertFalse(child.isAborted);
-    assertFalse(child.exited.done);
+    assert(await isPending(child.exited));
   });
 
   Deno.test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
@@ -382,7 +382,7 @@ for (const channel of CHANNELS) {
 
   Deno.test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
     await using child = shell(`yes '' | head -c 10000000 >&${fd}`, { channel });
-    await child.exited.wait();
+    await child.exited;
     for (let placed = 0; placed < 10_000_000; placed++) child.place();
     assert(await child.sync());
     child.place();

@@ -85,7 +85,7 @@ function meterPort(port: MessagePort, role: BarrierRole): MeteredSide {
     if (message !== null) traffic.sent++; // the end is counted by the call
     MessagePort.prototype.postMessage.call(port, message);
   };
-  const side = new MeteredSide(Barrier.over(port, role), traffic);
+  const side = new MeteredSide(Barrier.over(port, { role }), traffic);
   port.addEventListener("message", () => traffic.arrive(1));
   return side;
 }
@@ -146,7 +146,9 @@ Deno.test("Barrier.over() TCP reproduces every 10th recorded trace of systemd's 
     const sides = (await connect("TCP")).map((conn, index) => {
       const traffic = new Traffic();
       const { streams, closed } = meterStreams(conn, traffic);
-      const barrier = Barrier.over(streams, index === 0 ? "parent" : "child");
+      const barrier = Barrier.over(streams, {
+        role: index === 0 ? "parent" : "child",
+      });
       return { side: new MeteredSide(barrier, traffic), closed };
     });
     const [parent, child] = sides.map(({ side }) => side);

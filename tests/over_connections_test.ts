@@ -26,7 +26,7 @@ function over(conn: Deno.Conn, role?: BarrierRole): Barrier & AsyncDisposable {
     closed.resolve();
     close.call(conn);
   };
-  const barrier = Barrier.over(conn, role);
+  const barrier = Barrier.over(conn, { role });
   return Object.assign(barrier, {
     async [Symbol.asyncDispose]() {
       barrier.destroy();
@@ -162,7 +162,7 @@ Deno.test("Barrier.over() TCP lets the process leave when no wait is pending", a
     `
     const port = Number(Deno.args[0]);
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    const barrier = Barrier.over(conn, "child");
+    const barrier = Barrier.over(conn, { role: "child" });
     for (let round = 0; round < 3; round++) {
       barrier.place();
       console.log(await barrier.sync(), barrier.note);
@@ -190,7 +190,7 @@ Deno.test("Barrier.over() TCP sees a hang-up when the peer's process is killed",
     `
     const port = Number(Deno.args[0]);
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    const barrier = Barrier.over(conn, "child");
+    const barrier = Barrier.over(conn, { role: "child" });
     barrier.place();
     await barrier.waitNext();
     `,

@@ -45,14 +45,14 @@ class TestPort implements BarrierPort {
 Deno.test("Barrier.over() is the parent's side where no role is given", () => {
   const { port1, port2 } = new MessageChannel();
   using parent = Barrier.over(port1);
-  using child = Barrier.over(port2, "child");
+  using child = Barrier.over(port2, { role: "child" });
   assertEquals([parent.role, child.role], ["parent", "child"]);
 });
 
 Deno.test("Barrier.over() a MessagePort goes both ways", async () => {
   const { port1, port2 } = new MessageChannel();
   using parent = Barrier.over(port1);
-  using child = Barrier.over(port2, "child");
+  using child = Barrier.over(port2, { role: "child" });
   parent.place("from the parent");
   child.place("from the child");
   assertEquals(await Promise.all([parent.sync(), child.sync()]), [true, true]);
@@ -63,7 +63,7 @@ Deno.test("Barrier.over() a MessagePort goes both ways", async () => {
 Deno.test("Barrier.abort() arrives over a MessagePort", async () => {
   const { port1, port2 } = new MessageChannel();
   using parent = Barrier.over(port1);
-  using child = Barrier.over(port2, "child");
+  using child = Barrier.over(port2, { role: "child" });
   const wait = parent.waitNext();
   child.abort("why");
   assertFalse(await wait);
@@ -78,7 +78,7 @@ Deno.test("Barrier.destroy() over a MessagePort hangs up behind what was placed,
   for (const flip of [false, true]) {
     const { port1, port2 } = new MessageChannel();
     using parent = Barrier.over(port1);
-    using child = Barrier.over(port2, "child");
+    using child = Barrier.over(port2, { role: "child" });
     const [one, other] = flip ? [child, parent] : [parent, child];
     one.place();
     one.place("last");
@@ -115,7 +115,7 @@ for (
   Deno.test(`Barrier.over() a MessagePort aborts on both sides when a stranger sends ${Deno.inspect(message)}`, async () => {
     const { port1, port2 } = new MessageChannel();
     using parent = Barrier.over(port1);
-    using child = Barrier.over(port2, "child");
+    using child = Barrier.over(port2, { role: "child" });
     const wait = child.waitNext();
     port2.postMessage(message);
     assertFalse(await parent.waitNext());
@@ -160,7 +160,7 @@ Deno.test("Barrier.destroy() of one side of a MessageChannel lets the process le
   const output = await runBarrierProgram(`
     const { port1, port2 } = new MessageChannel();
     const parent = Barrier.over(port1);
-    const child = Barrier.over(port2, "child");
+    const child = Barrier.over(port2, { role: "child" });
     child.place();
     console.log(await parent.waitNext());
     parent.destroy();

@@ -316,14 +316,14 @@ Deno.test("Barrier.over() a WebSocketStream goes both ways, and either end hangs
     `
     {
       const { opened } = new WebSocketStream(Deno.args[0] + "/server-hangs-up");
-      const barrier = Barrier.over(await opened, "child");
+      const barrier = Barrier.over(await opened, { role: "child" });
       barrier.place();
       console.log(await barrier.sync(), barrier.note);
       console.log(await barrier.waitNext());
     }
     {
       const { opened } = new WebSocketStream(Deno.args[0] + "/client-hangs-up");
-      using barrier = Barrier.over(await opened, "child");
+      using barrier = Barrier.over(await opened, { role: "child" });
       barrier.place("one");
       barrier.place("two");
     }

@@ -18,11 +18,11 @@ function startWorker(body: string): Worker {
 Deno.test("Barrier.over() a Worker goes both ways, and either side hangs up", async () => {
   const worker = startWorker(`
     {
-      using parent = Barrier.over(self, "child");
+      using parent = Barrier.over(self, { role: "child" });
       await parent.waitNext();
       parent.place("got " + parent.note);
     }
-    const parent = Barrier.over(self, "child");
+    const parent = Barrier.over(self, { role: "child" });
     parent.place();
     await parent.waitNext();
     self.postMessage("hung up");
@@ -45,7 +45,7 @@ Deno.test("Barrier.over() a Worker goes both ways, and either side hangs up", as
 Deno.test("Barrier.place() in a worker arrives when its next call ends that worker", async () => {
   for (const end of ["self.close()", "Deno.exit()"]) {
     const worker = startWorker(`
-      const parent = Barrier.over(self, "child");
+      const parent = Barrier.over(self, { role: "child" });
       parent.place();
       parent.place("last");
       ${end};
@@ -61,7 +61,7 @@ Deno.test("Barrier.place() in a worker arrives when its next call ends that work
 
 Deno.test("Barrier.destroy() ends the waits for a worker that was terminated", async () => {
   const worker = startWorker(`
-    Barrier.over(self, "child").place();
+    Barrier.over(self, { role: "child" }).place();
   `);
   const barrier = Barrier.over(worker);
   assert(await barrier.waitNext());
@@ -76,7 +76,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
     self.onmessage = async ({ data: failed }) => {
       self.onmessage = null;
       self.onunhandledrejection = () => Atomics.store(failed, 0, 1);
-      const parent = Barrier.over(self, "child");
+      const parent = Barrier.over(self, { role: "child" });
       for (let i = 0; i < 1_000; i++) parent.place();
       parent.place("last");
       throw new Error("on purpose");
@@ -103,7 +103,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
 
 Deno.test("Barrier.over() a Worker keeps the program from an error behind the worker's hang-up", async () => {
   const worker = barrierModule(`
-    using parent = Barrier.over(self, "child");
+    using parent = Barrier.over(self, { role: "child" });
     parent.place();
     await parent.waitNext();
     throw new Error("on purpose");
@@ -124,8 +124,8 @@ Deno.test("Barrier.over() a Worker keeps the program from an error behind the wo
 
 Deno.test("Barrier.over() a Worker that hung up keeps out of the next barrier's way", async () => {
   const worker = startWorker(`
-    Barrier.over(self, "child").destroy();
-    const parent = Barrier.over(self, "child");
+    Barrier.over(self, { role: "child" }).destroy();
+    const parent = Barrier.over(self, { role: "child" });
     parent.place(String(await parent.waitNext()) + " " + parent.note);
   `);
   const first = Barrier.over(worker);

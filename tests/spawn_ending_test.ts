@@ -2,11 +2,11 @@
 
 /** How a child ends, whom it keeps from ending, and what it leaves. */
 
+import { isPending, turnEventLoop } from "./_helpers/event_loop.ts";
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { openDescriptors } from "./_helpers/descriptors.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { childModule, json, runParent, shell } from "./_helpers/scripts.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -117,7 +117,7 @@ Deno.test("BarrierProcess.kill() leaves stdin open", async () => {
 
 Deno.test("BarrierProcess.kill() throws when the child has exited", async () => {
   await using child = shell(":");
-  await child.exited.wait();
+  await child.exited;
   assertThrows(
     () => child.kill("SIGINT"),
     TypeError,
@@ -140,10 +140,10 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() kills a child that ignores SIGT
 
 Deno.test("BarrierProcess.exited is done for all when the child is gone", async () => {
   await using child = shell("read -r _ <&3");
-  assertFalse(child.exited.done);
+  assert(await isPending(child.exited));
   child.place();
-  await Promise.all([child.exited.wait(), child.exited.wait()]);
-  assert(child.exited.done);
+  await Promise.all([child.exited, child.exited]);
+  assertFalse(await isPending(child.exited));
 });
 
 Deno.test("spawnWithBarrier() takes its listener off the signal when the child exits", async () => {

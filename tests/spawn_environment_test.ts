@@ -3,7 +3,7 @@
 /** What a child is given: arguments, environment, user and permissions. */
 
 import { assert, assertEquals } from "@std/assert";
-import { spawnWithBarrier, type SpawnWithBarrierOptions } from "../mod.ts";
+import { type SpawnModuleOptions, spawnWithBarrier } from "../mod.ts";
 import { childModule, dataUrl, runParent, shell } from "./_helpers/scripts.ts";
 
 Deno.test("spawnWithBarrier() passes arguments on", async () => {
@@ -70,7 +70,7 @@ Deno.test({
 
 /** The permissions that a child has, as the parent grants them. */
 async function granted(
-  permissions: SpawnWithBarrierOptions["permissions"],
+  permissions: SpawnModuleOptions["permissions"],
   denoArgs: string[] = [],
 ): Promise<string> {
   await using child = spawnWithBarrier(

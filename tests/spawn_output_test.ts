@@ -55,7 +55,7 @@ Deno.test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inher
     const child = spawnWithBarrier(${json(child)});
     console.error(await child.waitNext());
     child.place();
-    await child.exited.wait();
+    await child.exited;
     console.error("exited");
     await child.status;
     console.log("status");
@@ -142,7 +142,7 @@ for (
           "--allow-all",
           parentModule(`
             const child = spawnWithBarrier(["python3", "-c", ${json(script)}]);
-            await child.exited.wait();
+            await child.exited;
             Deno.writeTextFileSync(${json(fifo)}, "");
             const { success } = await child.status;
             Deno.exit(success ? 7 : 1); // the console would not try again
@@ -213,7 +213,7 @@ Deno.test("BarrierProcess.stdin can be closed when the child is gone", async () 
 Deno.test("BarrierProcess.stdin can be closed while the child goes", async () => {
   for (let i = 0; i < 20; i++) {
     await using child = shell(":", { stdin: "piped" });
-    await Promise.all([child.exited.wait(), child.stdin.close()]);
+    await Promise.all([child.exited, child.stdin.close()]);
   }
 });
 

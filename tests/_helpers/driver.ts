@@ -142,7 +142,7 @@ export class DrivenChild implements AsyncDisposable {
   async exit(): Promise<void> {
     const { signal } = this.barrier;
     await this.start("exit");
-    await this.barrier.exited.wait();
+    await this.barrier.exited;
     if (this.#ended || signal.aborted) return;
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   }

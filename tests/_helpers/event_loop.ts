@@ -19,3 +19,10 @@ export async function turnEventLoop(turns = 3): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
+
+/** Whether a promise has not been resolved or rejected yet. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol();
+  await flushMicrotasks();
+  return await Promise.race([promise, Promise.resolve(pending)]) === pending;
+}

@@ -5,8 +5,8 @@
 import {
   type BarrierChannelKind,
   type BarrierProcess,
+  type SpawnCommandOptions,
   spawnWithBarrier,
-  type SpawnWithBarrierOptions,
 } from "../../mod.ts";
 import { type CommandLine, type Output, run, start } from "./run.ts";
 
@@ -92,7 +92,7 @@ export function runBarrierProgram(
 /** A shell script as a child: descriptor 3 is its channel. */
 export function shell(
   script: string,
-  options?: SpawnWithBarrierOptions,
+  options?: SpawnCommandOptions,
 ): BarrierProcess {
   return spawnWithBarrier(["sh", "-c", script], options);
 }

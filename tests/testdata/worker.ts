@@ -37,7 +37,7 @@ self.onmessage = ({ data: port }) => {
   port.onmessage = async ({ data }: MessageEvent<Order>) => {
     await traffic.until(data.sent);
     if (data.act === "over") {
-      side = new BarrierSide(Barrier.over(self, "child"));
+      side = new BarrierSide(Barrier.over(self, { role: "child" }));
     } else if (data.act !== "report") side.call(data.act);
     await undefined; // a wait that has ended shows it now
     port.postMessage({ ...side.report(), sent: traffic.sent });

@@ -1,0 +1,193 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What a barrier is told, what it asks of its channel, and how it ends. */
+
+/** Where a child finds what carries its barrier. */
+export const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
+
+/** Where a program finds the counter of the one that became it by `exec`. */
+export const STATE_VARIABLE = "BARRIER_STATE";
+
+/** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
+export type BarrierRole = "parent" | "child";
+
+/** Options for the waits of a {@linkcode Barrier}. */
+export interface BarrierWaitOptions {
+  /**
+   * Cancels the wait: it rejects with the signal's reason, and the barrier is as
+   * if the wait had never been called. `AbortSignal.timeout(ms)` makes a
+   * timeout, in milliseconds.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options for the constructor of {@linkcode Barrier}, and {@linkcode Barrier.over}. */
+export interface BarrierOptions {
+  /**
+   * Which side this is.
+   *
+   * @default {"parent"}
+   */
+  role?: BarrierRole | undefined;
+  /**
+   * The counter to start from: barriers that were placed here and not yet
+   * matched by the peer's, before this object took over.
+   *
+   * @default {0}
+   */
+  barriers?: number | undefined;
+}
+
+/** Options for {@linkcode BarrierAbortedError}. */
+export interface BarrierAbortedErrorOptions extends ErrorOptions {
+  /** Which side ended the barrier. */
+  side: "local" | "peer";
+  /** How the child process at the other end exited, where that is known. */
+  status?: Deno.CommandStatus | undefined;
+}
+
+/**
+ * Why a {@linkcode Barrier} cannot go on: one side aborted or destroyed it, the
+ * peer is gone, or the peer broke the protocol. It is the reason of
+ * {@linkcode Barrier.prototype.signal}.
+ *
+ * @example Usage
+ * ```ts
+ * import { Barrier, BarrierAbortedError } from "@ipc/barrier/barrier";
+ * import { assertEquals, assertInstanceOf } from "@std/assert";
+ *
+ * const [parent, child] = Barrier.pair();
+ * child.abort("disk full");
+ * await parent.waitAbortion();
+ *
+ * const { reason } = parent.signal;
+ * assertInstanceOf(reason, BarrierAbortedError);
+ * assertEquals(reason.side, "peer");
+ * assertEquals(reason.message, "Barrier aborted by the peer: disk full");
+ * ```
+ */
+export class BarrierAbortedError extends Error {
+  /** Which side ended the barrier: this one, or the peer. */
+  readonly side: "local" | "peer";
+  /**
+   * How the child process at the other end exited; `undefined` where the peer
+   * is no child process, or did not exit.
+   */
+  readonly status: Deno.CommandStatus | undefined;
+
+  /**
+   * Constructs a new instance.
+   *
+   * @param message What happened.
+   * @param options Which side ended the barrier, and how the peer exited.
+   */
+  constructor(message: string, options: BarrierAbortedErrorOptions) {
+    super(message, options);
+    this.name = "BarrierAbortedError";
+    this.side = options.side;
+    this.status = options.status;
+  }
+}
+
+/** What a {@linkcode BarrierChannel} delivers to the barrier that uses it. */
+export interface BarrierReceiver {
+  /**
+   * Bytes have arrived from the peer, in the order in which it sent them.
+   *
+   * @param bytes The bytes. They are not kept.
+   */
+  receive(bytes: Uint8Array): void;
+  /**
+   * Nothing more will arrive, though the peer may live on. A wait that needs
+   * more than has arrived fails, and only then is
+   * {@linkcode Barrier.prototype.signal} aborted.
+   *
+   * @param error What is known of it, for the signal.
+   */
+  end(error?: BarrierAbortedError): void;
+  /**
+   * The peer is gone, and all that it had sent has been received.
+   * {@linkcode Barrier.prototype.signal} is aborted at once.
+   *
+   * @param error What is known of it, for the signal.
+   */
+  hangUp(error?: BarrierAbortedError): void;
+}
+
+/**
+ * What carries a barrier's bytes. The channels of this module are made by
+ * {@linkcode Barrier.pair}, {@linkcode Barrier.over}, `spawnWithBarrier` and
+ * `inheritBarrier`; implement this to put a barrier on something else.
+ *
+ * @example Two channels that are each other's peer
+ * ```ts
+ * import {
+ *   Barrier,
+ *   type BarrierChannel,
+ *   type BarrierReceiver,
+ * } from "@ipc/barrier/barrier";
+ * import { assert } from "@std/assert";
+ *
+ * class Loopback implements BarrierChannel {
+ *   peer?: Loopback;
+ *   receiver?: BarrierReceiver;
+ *   open(receiver: BarrierReceiver) {
+ *     this.receiver = receiver;
+ *   }
+ *   send(bytes: Uint8Array) {
+ *     setTimeout(() => this.peer?.receiver?.receive(bytes));
+ *   }
+ *   close() {
+ *     setTimeout(() => this.peer?.receiver?.hangUp());
+ *   }
+ *   ref() {}
+ *   unref() {}
+ * }
+ *
+ * const near = new Loopback();
+ * const far = new Loopback();
+ * near.peer = far;
+ * far.peer = near;
+ * using parent = new Barrier(near, { role: "parent" });
+ * using child = new Barrier(far, { role: "child" });
+ *
+ * child.place();
+ * assert(await parent.waitNext());
+ * ```
+ */
+export interface BarrierChannel {
+  /**
+   * Whether a line of other text is a barrier with that text as its note, and
+   * not a violation of the protocol. Many daemons announce that they are ready
+   * with a line of text on a file descriptor.
+   */
+  readonly acceptsText?: boolean;
+  /**
+   * Starts the delivery of what arrives. The channel does not keep the event
+   * loop alive until {@linkcode BarrierChannel.ref} is called.
+   *
+   * @param receiver The barrier to deliver to, never before this call returned.
+   */
+  open(receiver: BarrierReceiver): void;
+  /**
+   * Sends bytes to the peer. It never blocks and never throws: a peer that
+   * is gone takes no bytes, and is reported by
+   * {@linkcode BarrierReceiver.hangUp}, after this call returned.
+   *
+   * @param bytes The bytes to send. They are not changed afterwards, and must
+   * not be changed or transferred by the channel.
+   */
+  send(bytes: Uint8Array): void;
+  /** Hangs up, behind what was sent. Nothing is delivered any more. */
+  close(): void;
+  /** A wait is pending: from now on the channel keeps the event loop alive. */
+  ref(): void;
+  /** No wait is pending: the channel does not keep the event loop alive. */
+  unref(): void;
+  /**
+   * The barrier's signal was asked for: what arrives is to be delivered from
+   * now on even while no wait is pending. Channels that always do so leave it
+   * out.
+   */
+  watch?(): void;
+}

@@ -1,0 +1,418 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * Every detour around a fault of Deno, so that the rest reads as if there were
+ * none. Each says what Deno does, since when, what is known upstream, and when
+ * the detour can go.
+ */
+
+import type { ChildProcess, SpawnOptions } from "node:child_process";
+import type { Socket } from "node:net";
+
+/**
+ * Loads a module of Node's when it is first needed, and without a promise.
+ *
+ * `import "node:net"` anywhere in the graph costs a start of a program 20 ms
+ * (Deno 2.8 and later, which load such modules lazily), and `import()` gives a
+ * promise where a call has to return at once.
+ *
+ * Remove when a deferred import (`import defer`) works for built-in modules.
+ */
+export function builtin<T>(name: string): T {
+  // deno-lint-ignore no-process-global -- importing it would load it for all
+  return process.getBuiltinModule(name) as T;
+}
+
+/**
+ * Starts a process, and throws if that fails.
+ *
+ * Node's `spawn()` reports most failures in an event, later, and the error of
+ * its "spawn" channel of diagnostics at once.
+ *
+ * Remove when `Deno.Command` can hand descriptors on (denoland/deno#16298).
+ *
+ * @throws What Node reports: an `ErrnoException`, or Deno's own error.
+ */
+export function spawnOrThrow(
+  [command, ...args]: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const { spawn } = builtin<typeof import("node:child_process")>(
+    "node:child_process",
+  );
+  const tracing = builtin<typeof import("node:diagnostics_channel")>(
+    "node:diagnostics_channel",
+  ).tracingChannel("child_process.spawn");
+  let failure: unknown = new Error("no process was started");
+  const subscribers = {
+    start() {},
+    end() {},
+    asyncStart() {},
+    asyncEnd() {},
+    error: (message: object) => failure = (message as { error: unknown }).error,
+  };
+  tracing.subscribe(subscribers);
+  try {
+    const child = spawn(
+      verbatimCommand(command!),
+      args.map(verbatimArgument),
+      options,
+    );
+    child.on("error", () => {}); // it is thrown here
+    if (child.pid !== undefined) return child;
+  } finally {
+    tracing.unsubscribe(subscribers);
+  }
+  throw failure;
+}
+
+/**
+ * Spells a command so that it is run as it is.
+ *
+ * Since 1.30, `node:child_process` takes a command that is Deno for one that is
+ * meant for Node, and adds `--allow-all` to its arguments, here and further on
+ * in the words of any command. It knows Deno by the spelling of its path, and
+ * an argument by comparing strings.
+ *
+ * Remove when an option turns that off.
+ */
+function verbatimCommand(command: string): string {
+  return command === Deno.execPath()
+    ? command.replace(/[^/\\]+$/, "./$&")
+    : command;
+}
+
+function verbatimArgument(arg: string): string {
+  return new String(arg) as string;
+}
+
+/**
+ * The words that run a Deno module, and never anything else.
+ *
+ * `deno run x` falls back to a task or a script called `x`, in a `deno.json` or
+ * `package.json` of the working directory, where there is no module of that name
+ * (since 2.1, denoland/deno#28878); that runs in a shell, with no permission
+ * asked, and a script can have any name, also that of a URL. `deno x` takes the
+ * same flags and has no such fallback.
+ *
+ * Remove when `deno run` can be told to run modules alone.
+ */
+export function moduleCommand(
+  flags: readonly string[],
+  module: string,
+  args: readonly string[],
+): string[] {
+  return [Deno.execPath(), ...flags, module, ...args];
+}
+
+/**
+ * Sends a signal to a process, any number of times.
+ *
+ * Deno's `kill()` works once, takes its signal for the cause of death whatever
+ * that was (denoland/deno#36643, since 1.30), destroys the process's stdin, and
+ * gives `false` both for a process that is gone and for one that may not be
+ * signalled.
+ *
+ * Remove when that issue is closed, but for the last point.
+ *
+ * @returns Whether the signal was sent.
+ */
+export function signalProcess(
+  child: ChildProcess,
+  signal: Deno.Signal | number,
+): boolean {
+  const node = child as {
+    killed: boolean;
+    signalCode: string | null;
+    stdin: unknown;
+    kill(signal: Deno.Signal | number): boolean;
+  };
+  const { stdin } = node;
+  node.killed = false;
+  node.stdin = null;
+  const sent = node.kill(signal);
+  node.stdin = stdin;
+  node.signalCode = null;
+  return sent;
+}
+
+/**
+ * Lets a process outlive this one, however this one ends.
+ *
+ * Deno sends SIGKILL to a process that it drops when this one ends by an
+ * uncaught error (since 1.0), before what was sent to it can be read. It leaves
+ * alone one that was unreferenced; whoever calls this keeps the event loop alive
+ * by a reference of its own.
+ *
+ * Remove when a dropped process is left alone.
+ */
+export function surviveErrors(child: ChildProcess): void {
+  child.unref();
+}
+
+/** The descriptor that a Deno process holds itself, unless it inherited it. */
+const FIRST_FD = 3;
+
+/**
+ * Opens a socket or a pipe that this process has inherited.
+ *
+ * A number that was not inherited may be one of Deno's own descriptors, and Deno
+ * panics when a program closes the one that wakes it up for signals (2.8 and
+ * later). Deno's first descriptor is no socket, so 3 is safe. Of others, Deno
+ * knows those that another Deno handed on (2.9 and later), or that the variable
+ * DENO_EXTRA_STDIO_FDS names, and only these can be asked for their status.
+ *
+ * A socket that listens opens as well. It is told by its first read, which
+ * fails.
+ *
+ * Remove when Deno refuses descriptors of its own, and sockets that listen.
+ *
+ * @throws {Deno.errors.BadResource} If the descriptor is not inherited, or it is
+ * neither a pipe nor a connected socket.
+ */
+export async function openInheritedSocket(fd: number): Promise<Socket> {
+  const { Socket } = await import("node:net");
+  try {
+    if (fd !== FIRST_FD) {
+      builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
+    }
+    const socket = new Socket({ fd });
+    await mustBeConnected(socket);
+    return socket;
+  } catch (cause) {
+    throw new Deno.errors.BadResource(
+      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
+      { cause },
+    );
+  }
+}
+
+async function mustBeConnected(socket: Socket): Promise<void> {
+  let failure: NodeJS.ErrnoException | undefined;
+  socket.on("error", (error) => failure = error);
+  // The first read is made in the first turn, and its result is there in the
+  // second. What it brings is kept until somebody listens.
+  for (let turn = 0; turn < 2; turn++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  const isBound = "port" in socket.address();
+  if (isBound && socket.remoteAddress === undefined) {
+    socket.destroy();
+    throw new Error("the socket is not connected");
+  }
+  if (failure?.code === "EINVAL") throw failure;
+}
+
+/** The longest delay, in milliseconds, that a timer takes. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+/** A reason of its own for the event loop to stay alive. */
+export class EventLoopReference {
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Keeps the event loop alive, or no longer. */
+  hold(held: boolean): void {
+    if (held) {
+      this.#timer ??= setInterval(() => {}, LONGEST_DELAY);
+    } else {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+}
+
+/**
+ * Keeps the event loop alive by a socket while there is a reason to.
+ *
+ * `ref()` and `unref()` of a Node socket that was destroyed wait for a
+ * connection that it will never have, one listener a call, and Node warns of a
+ * leak after ten of them. Node itself does the same.
+ */
+export class SocketReference {
+  static readonly #all = new WeakMap<Socket, SocketReference>();
+  readonly #socket: Socket;
+  readonly #reasons = new Set<string>();
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.unref();
+  }
+
+  /** The one of a socket. There is no reason at first. */
+  static of(socket: Socket): SocketReference {
+    let reference = SocketReference.#all.get(socket);
+    if (reference === undefined) {
+      reference = new SocketReference(socket);
+      SocketReference.#all.set(socket, reference);
+    }
+    return reference;
+  }
+
+  /** Adds a reason, or takes it back. */
+  hold(reason: string, held: boolean): void {
+    const { size } = this.#reasons;
+    if (held) this.#reasons.add(reason);
+    else this.#reasons.delete(reason);
+    if (this.#socket.destroyed) return;
+    if (size === 0 && held) this.#socket.ref();
+    if (size === 1 && this.#reasons.size === 0) this.#socket.unref();
+  }
+}
+
+/**
+ * Keeps a socket from being destroyed by a write that fails, and tells whether a
+ * write waits for room in the kernel's buffer.
+ *
+ * A Node socket is destroyed by a failed write together with what could still be
+ * read from it, so the peer's last words would be lost; Node itself does the
+ * same. Here the failure is left to the end of what can be read.
+ */
+export function watchWrites(
+  socket: Socket,
+  onChange: (writing: boolean) => void,
+): void {
+  let writing = false;
+  const change = (value: boolean) => {
+    if (value === writing) return;
+    writing = value;
+    onChange(writing);
+  };
+  const watched = (write: (done: () => void) => void, done: () => void) => {
+    let written = false;
+    write(() => {
+      written = true;
+      done();
+      if (socket.writableLength === 0) change(false);
+    });
+    if (!written) change(true);
+  };
+  const write = socket._write;
+  const writev = socket._writev!;
+  socket._write = (chunk, encoding, callback) =>
+    watched((done) => write.call(socket, chunk, encoding, done), callback);
+  socket._writev = (chunks, callback) =>
+    watched((done) => writev.call(socket, chunks, done), callback);
+  socket.on("error", () => {}); // "close" follows
+}
+
+/**
+ * Runs a function as the last thing before this program ends, by whatever way
+ * but a signal: at its natural end, by `Deno.exit()`, `process.exit()` or an
+ * uncaught error.
+ *
+ * Deno runs no code behind the last listener of `unload` and of Node's `exit`,
+ * not even microtasks (since 1.0), and a listener can end the program by another
+ * `Deno.exit()`. So what ends a program is wrapped while there is something to
+ * run: `Deno.exit()`, through which `process.exit()` goes as well, and the
+ * emission of Node's `exit`, which follows `unload` at a natural end. An error
+ * ends a program without any of these.
+ *
+ * Remove when Deno has an event behind all others.
+ *
+ * @returns What calls it off.
+ */
+export function runAtExit(run: () => void): () => void {
+  if (atExit.size === 0) unwrapExit = wrapExit();
+  atExit.add(run);
+  return () => {
+    if (atExit.delete(run) && atExit.size === 0) unwrapExit();
+  };
+}
+
+const atExit = new Set<() => void>();
+let unwrapExit: () => void;
+
+function wrapExit(): () => void {
+  // deno-lint-ignore no-process-global -- importing it would load it for all
+  const node = process as { emit: (...args: unknown[]) => boolean };
+  const { exit } = Deno;
+  const { emit } = node;
+  const last = () => atExit.forEach((run) => run());
+
+  const exitAtLast = (code?: number): never => {
+    if (code !== undefined) Deno.exitCode = code;
+    if (!isUnloading()) dispatchEvent(new Event("unload"));
+    last();
+    return exit();
+  };
+  const emitAtLast = (...args: unknown[]): boolean => {
+    const heard = Reflect.apply(emit, node, args);
+    if (args[0] === "exit" && isUnloading()) last();
+    return heard;
+  };
+
+  Deno.exit = exitAtLast;
+  node.emit = emitAtLast;
+  addEventListener("error", last);
+  return () => {
+    if (Deno.exit === exitAtLast) Deno.exit = exit;
+    if (node.emit === emitAtLast) node.emit = emit;
+    removeEventListener("error", last);
+  };
+}
+
+/** Whether the `unload` event was dispatched, as Deno remembers it for itself. */
+function isUnloading(): boolean {
+  return Reflect.get(globalThis, Symbol.for("Deno.isUnloadDispatched")) ===
+    true;
+}
+
+/** How many bytes every system takes whole or not at all into a pipe. */
+const PIPE_BUF = Deno.build.os === "linux" ? 4096 : 512;
+
+/** How many bytes of an unfinished line Deno's stdout keeps. */
+const STDOUT_BUFFER = 1024;
+
+/** How long, in milliseconds, a stdout that takes no bytes is left alone. */
+const STDOUT_RETRY = 10;
+
+const LF = 0x0a;
+const NOTHING = new Uint8Array(0);
+
+/** What a program prints to: `Deno.stdout` or `Deno.stderr`. */
+export interface StandardOutput {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/**
+ * Writes bytes to this program's stdout or stderr, whole and once.
+ *
+ * Another process may have made it non-blocking, as Node does with what it
+ * shares. Deno (since 1.0) then fails with `WouldBlock`, does not say how much
+ * was written before, as its stdout keeps the end of an unfinished line in a
+ * small buffer, and no event tells that there is room again. So it is given
+ * pieces that are taken whole or not at all: what a pipe takes at once, and
+ * lines that have ended. Only a short piece behind the last of these goes to the
+ * buffer.
+ *
+ * Remove when Deno waits for room by itself.
+ */
+export async function writeWhole(
+  output: StandardOutput,
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let start = 0; start < bytes.length;) {
+    const window = bytes.subarray(start, start + PIPE_BUF);
+    const lines = window.lastIndexOf(LF) + 1;
+    const piece = lines > 0 ? window.subarray(0, lines) : window;
+    const buffered = lines === 0 && piece.length < STDOUT_BUFFER;
+    start += await writePiece(output, piece, buffered);
+  }
+}
+
+async function writePiece(
+  output: StandardOutput,
+  piece: Uint8Array,
+  buffered: boolean,
+): Promise<number> {
+  for (let rest = piece;;) {
+    try {
+      const written = await output.write(rest);
+      return rest === piece ? written : piece.length;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (buffered) rest = NOTHING; // which sends what is in the buffer
+      await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
+    }
+  }
+}

@@ -1,0 +1,360 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * The protocol: how barriers and abortions are written as lines of text, and
+ * read again. `PROTOCOL.md` describes it for other programs.
+ *
+ * A child's stdout that serves as its channel carries what the child prints as
+ * well. There a line of the protocol is introduced by a record separator, and
+ * a StdoutSplitter takes the two apart.
+ */
+
+/** The longest line, in bytes and without its end, that a peer may send. */
+const LINE_MAX = 4096;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Introduces a line of the protocol on a stdout that carries output too. */
+export const RECORD_SEPARATOR = 0x1e;
+
+const ABORT = "abort";
+const NOTE_PREFIX = "+";
+
+/** The longest note, in bytes of UTF-8. */
+export const NOTE_MAX = LINE_MAX - NOTE_PREFIX.length;
+
+/** What a line means. */
+export type Message =
+  | { kind: "barrier"; note?: string }
+  | { kind: "abortion"; reason: string }
+  | { kind: "violation"; problem: string };
+
+const BARRIER: Message = { kind: "barrier" };
+const BARRIER_LINE = Uint8Array.of(LF);
+
+/**
+ * Writes a barrier as a line.
+ *
+ * @throws {TypeError} If the note is not one line of text.
+ * @throws {RangeError} If the note is too long.
+ */
+export function encodeBarrier(note?: string): Uint8Array {
+  if (note === undefined) return BARRIER_LINE;
+  return encodeLine(NOTE_PREFIX, note, "note");
+}
+
+/**
+ * Writes an abortion as a line.
+ *
+ * @throws {TypeError} If the reason is not one line of text.
+ * @throws {RangeError} If the reason is too long.
+ */
+export function encodeAbortion(reason?: string): Uint8Array {
+  if (reason === undefined) return encode(`${ABORT}\n`);
+  return encodeLine(`${ABORT} `, reason, "reason");
+}
+
+function encodeLine(
+  prefix: string,
+  text: string,
+  what: "note" | "reason",
+): Uint8Array {
+  if (typeof text !== "string") {
+    throw new TypeError(
+      `Cannot send ${what}: expected a string, received ${typeof text}`,
+    );
+  }
+  if (!text.isWellFormed() || some(text, isUnprintable)) {
+    throw new TypeError(
+      `Cannot send ${what} ${
+        quote(encode(text))
+      }: expected one line of text without control characters`,
+    );
+  }
+  const line = encode(`${prefix}${text}\n`);
+  const size = line.length - prefix.length - 1;
+  const room = LINE_MAX - prefix.length;
+  if (size > room) {
+    throw new RangeError(
+      `Cannot send ${what} of ${size} bytes: it must fit ${room} bytes`,
+    );
+  }
+  return line;
+}
+
+/** Cuts a stream of bytes into lines, and reads them. */
+export class LineReader {
+  readonly #acceptsText: boolean;
+  /** A line whose end has not arrived yet. */
+  #line: Uint8Array | undefined;
+  #length = 0;
+
+  /** @param acceptsText Whether a line of other text is a barrier. */
+  constructor(acceptsText: boolean) {
+    this.#acceptsText = acceptsText;
+  }
+
+  /**
+   * Reads what has arrived.
+   *
+   * @param onMessage Called for each line, in order. It returns whether to read
+   * on; after a violation that is no longer possible.
+   */
+  read(bytes: Uint8Array, onMessage: (message: Message) => boolean): void {
+    let goOn = true;
+    for (let start = 0; goOn && start < bytes.length;) {
+      if (bytes[start] === LF && this.#length === 0) {
+        goOn = onMessage(BARRIER);
+        start++;
+        continue;
+      }
+      const newline = bytes.indexOf(LF, start);
+      const end = newline < 0 ? bytes.length : newline;
+      const line = this.#append(bytes.subarray(start, end));
+      if (newline >= 0 || isTooLong(line)) {
+        this.#length = 0;
+        goOn = onMessage(parseLine(line, this.#acceptsText));
+      }
+      start = end + 1;
+    }
+  }
+
+  /** Adds to the unfinished line, and returns as much of it as is kept. */
+  #append(bytes: Uint8Array): Uint8Array {
+    // What exceeds the room makes the line too long, whatever it is.
+    this.#line ??= new Uint8Array(LINE_MAX + 2);
+    const room = this.#line.length - this.#length;
+    this.#line.set(bytes.subarray(0, room), this.#length);
+    this.#length += Math.min(bytes.length, room);
+    return this.#line.subarray(0, this.#length);
+  }
+}
+
+/** Whether a line is too long, even if a CR at its end belongs to that end. */
+function isTooLong(line: Uint8Array): boolean {
+  return line.length - (line.at(-1) === CR ? 1 : 0) > LINE_MAX;
+}
+
+function parseLine(line: Uint8Array, acceptsText: boolean): Message {
+  if (isTooLong(line)) {
+    return violation(line, `it is over ${LINE_MAX} bytes`);
+  }
+  let text: string;
+  try {
+    text = decode(line.at(-1) === CR ? line.subarray(0, -1) : line);
+  } catch {
+    return violation(line, "it is not UTF-8");
+  }
+  if (some(text, isControl)) {
+    return violation(line, "it has control characters");
+  }
+  if (text === "") return BARRIER;
+  if (text === ABORT || text.startsWith(`${ABORT} `)) {
+    return { kind: "abortion", reason: printable(text.slice(6)) };
+  }
+  if (text.startsWith(NOTE_PREFIX)) {
+    return { kind: "barrier", note: printable(text.slice(1)) };
+  }
+  if (acceptsText) return { kind: "barrier", note: printable(text) };
+  return violation(line, "it is no barrier and no abortion");
+}
+
+function violation(line: Uint8Array, why: string): Message {
+  return {
+    kind: "violation",
+    problem: `Cannot read ${quote(line)} from the peer: ${why}`,
+  };
+}
+
+/**
+ * Separates what a child prints to its stdout from the lines of the protocol
+ * that it sends there. A record separator, a valid line and its end are the
+ * protocol; everything else is output, passed on byte for byte. So no print can
+ * break the barrier.
+ */
+export class StdoutSplitter {
+  readonly #onOutput: (bytes: Uint8Array) => void;
+  readonly #onLines: (lines: Uint8Array) => void;
+  /**
+   * What may become a line of the protocol, from its record separator on. It
+   * holds the longest line with that in front and CR LF behind.
+   */
+  readonly #candidate = new Uint8Array(LINE_MAX + 3);
+  #length = 0;
+
+  /**
+   * @param onOutput Takes what the child printed.
+   * @param onLines Takes the lines, without their record separators.
+   */
+  constructor(
+    onOutput: (bytes: Uint8Array) => void,
+    onLines: (lines: Uint8Array) => void,
+  ) {
+    this.#onOutput = onOutput;
+    this.#onLines = onLines;
+  }
+
+  /**
+   * Reads what has arrived. The output goes on before the lines do, so that
+   * whoever waits for a barrier finds what was printed before it.
+   */
+  read(bytes: Uint8Array): void {
+    const lines: Uint8Array[] = [];
+    for (let start = 0; start < bytes.length;) {
+      start = this.#length === 0
+        ? this.#readOutput(bytes, start)
+        : this.#readCandidate(bytes, start, lines);
+    }
+    if (lines.length > 0) this.#onLines(concat(lines));
+  }
+
+  /** The stream has ended: an unfinished line is output. */
+  end(): void {
+    this.#rejectCandidate();
+  }
+
+  #readOutput(bytes: Uint8Array, start: number): number {
+    const separator = bytes.indexOf(RECORD_SEPARATOR, start);
+    const end = separator < 0 ? bytes.length : separator;
+    if (end > start) this.#onOutput(bytes.subarray(start, end));
+    if (separator >= 0) this.#candidate[this.#length++] = RECORD_SEPARATOR;
+    return end + 1;
+  }
+
+  /** Reads up to the end of the line, or to what shows that it is none. */
+  #readCandidate(
+    bytes: Uint8Array,
+    start: number,
+    lines: Uint8Array[],
+  ): number {
+    for (let i = start; i < bytes.length; i++) {
+      const byte = bytes[i]!;
+      if (byte === RECORD_SEPARATOR) {
+        this.#rejectCandidate();
+        return i;
+      }
+      this.#candidate[this.#length++] = byte;
+      if (byte === LF) {
+        this.#endCandidate(lines);
+        return i + 1;
+      }
+      if (!this.#mayBecomeLine()) {
+        this.#rejectCandidate();
+        return i + 1;
+      }
+    }
+    return bytes.length;
+  }
+
+  #mayBecomeLine(): boolean {
+    if (this.#length === this.#candidate.length) return false;
+    const second = this.#candidate[1];
+    if (second === NOTE_PREFIX.charCodeAt(0)) return true;
+    if (second === CR) return this.#length === 2;
+    const index = this.#length - 2;
+    if (index > ABORT.length) return true;
+    const byte = this.#candidate[this.#length - 1]!;
+    return index < ABORT.length
+      ? byte === ABORT.charCodeAt(index)
+      : byte === 0x20 || byte === CR;
+  }
+
+  #endCandidate(lines: Uint8Array[]): void {
+    const end = this.#length;
+    const line = this.#candidate.subarray(1, end - 1);
+    if (parseLine(line, false).kind === "violation") {
+      return this.#rejectCandidate();
+    }
+    lines.push(
+      line.length === 0 ? BARRIER_LINE : this.#candidate.slice(1, end),
+    );
+    this.#length = 0;
+  }
+
+  #rejectCandidate(): void {
+    if (this.#length === 0) return;
+    const output = this.#candidate.slice(0, this.#length);
+    this.#length = 0;
+    this.#onOutput(output);
+  }
+}
+
+function concat(parts: Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** Shows bytes in an error message: cut short, and with nothing unprintable. */
+function quote(bytes: Uint8Array): string {
+  const shown = bytes.subarray(0, 64);
+  const more = bytes.length > shown.length ? "..." : "";
+  let text = "";
+  for (const byte of shown) {
+    const char = String.fromCharCode(byte);
+    if (char === '"' || char === "\\") text += `\\${char}`;
+    else if (byte >= 0x20 && byte < 0x7f) text += char;
+    else text += `\\x${byte.toString(16).padStart(2, "0")}`;
+  }
+  return `"${text}${more}"`;
+}
+
+/**
+ * Makes text safe for a terminal: what would control it, break the line or
+ * change the direction of writing is escaped.
+ */
+export function printable(text: string): string {
+  if (!some(text, isUnprintable)) return text;
+  let shown = "";
+  for (const char of text) {
+    const code = char.charCodeAt(0);
+    shown += isUnprintable(code) ? `\\u{${code.toString(16)}}` : char;
+  }
+  return shown;
+}
+
+// Loops over character codes and not regular expressions, as compiling one of
+// these would take a child a millisecond.
+
+function some(text: string, is: (code: number) => boolean): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (is(text.charCodeAt(i))) return true;
+  }
+  return false;
+}
+
+function isControl(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/** Control characters, line separators, and what changes the direction. */
+function isUnprintable(code: number): boolean {
+  return isControl(code) || (code >= 0x2028 && code <= 0x202e) ||
+    (code >= 0x2066 && code <= 0x2069);
+}
+
+/*
+ * The coders are made when they are first needed: making them is a good part of
+ * what a child takes to import this, and few children ever send or receive text.
+ */
+let encoder: TextEncoder | undefined;
+let decoder: TextDecoder | undefined;
+
+/** Encodes text as UTF-8. */
+export function encode(text: string): Uint8Array<ArrayBuffer> {
+  encoder ??= new TextEncoder();
+  return encoder.encode(text);
+}
+
+/** @throws {TypeError} If the bytes are not UTF-8. */
+function decode(bytes: Uint8Array): string {
+  decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return decoder.decode(bytes);
+}

@@ -1,0 +1,398 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * What a child prints, on its way to whoever takes it: this process's own stdout
+ * or stderr, a stream for the caller, or nobody. Each bounds what it holds, and
+ * pauses the child's pipe when that is reached.
+ */
+
+import {
+  SocketReference,
+  type StandardOutput,
+  writeWhole,
+} from "./_deno_workarounds.ts";
+import type { OutputKind } from "./_launch.ts";
+import { StdoutSplitter } from "./_lines.ts";
+import { drained, ended } from "./_socket_channel.ts";
+import type { Socket } from "node:net";
+
+/** How many bytes of a child's output are kept for a reader that is behind. */
+const BACKLOG_MAX = 16 * 1024 * 1024;
+
+/** What a {@linkcode ChildOutput} is, and what it is for. */
+export interface ChildOutputOptions {
+  /** The pipe. */
+  source: Socket;
+  kind: OutputKind;
+  /** Where it goes if it is forwarded. */
+  target: StandardOutput;
+  /** Looks at its lines. */
+  scanner?: LineScanner | undefined;
+  /** Takes the lines of the protocol that come between, if the pipe has them. */
+  onLines?: ((lines: Uint8Array) => void) | undefined;
+}
+
+/** What a child prints on its stdout, or its stderr. */
+export class ChildOutput {
+  readonly #source: Socket;
+  readonly #sink: Sink;
+  readonly #scanner: LineScanner | undefined;
+  readonly #splitter: StdoutSplitter | undefined;
+  /** Resolves when the last process that could print has closed it. */
+  readonly ended: Promise<void>;
+  #isEnded = false;
+
+  constructor(options: ChildOutputOptions) {
+    const { source, kind, target, scanner, onLines } = options;
+    this.#source = source;
+    this.#scanner = scanner;
+    if (onLines) {
+      const onOutput = (bytes: Uint8Array) => this.#push(bytes);
+      this.#splitter = new StdoutSplitter(onOutput, onLines);
+    }
+    // The child is to notice that nobody wants more, unless somebody does.
+    const onClose = () => {
+      if (!scanner && !onLines) source.destroy();
+    };
+    this.#sink = kind === "forward"
+      ? new ForwardSink(source, target, onClose)
+      : kind === "piped"
+      ? new StreamSink(source, onClose)
+      : new NullSink();
+    source.on("data", (bytes: Uint8Array) => this.#read(bytes));
+    source.on("error", () => {}); // "close" follows
+    this.ended = ended(source);
+    this.ended.then(() => this.#end());
+  }
+
+  /** The output as a stream, if it is piped. */
+  get stream(): Deno.SubprocessReadableStream | undefined {
+    return this.#sink instanceof StreamSink ? this.#sink.stream : undefined;
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (this.#splitter) this.#splitter.read(bytes);
+    else this.#push(bytes);
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#sink.push(bytes);
+    this.#scanner?.read(bytes);
+  }
+
+  /** Whether it has ended. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#splitter?.end();
+    this.#scanner?.end();
+    this.#sink.end();
+  }
+
+  /** Waits until what was printed before the child exited has been read. */
+  async drain(): Promise<void> {
+    await drained(this.#source);
+    this.#scanner?.end();
+  }
+
+  /** Waits until that has got where it goes, if it goes there by itself. */
+  async finish(): Promise<void> {
+    if (!(this.#sink instanceof ForwardSink)) return;
+    await drained(this.#source);
+    await this.#sink.flush();
+    this.#sink.hold(false);
+  }
+
+  /** Whether this process is to stay for what it has to forward. */
+  hold(held: boolean): void {
+    if (this.#sink instanceof ForwardSink) this.#sink.hold(held);
+  }
+}
+
+/** Where a child's output goes. */
+interface Sink {
+  /** Takes bytes, which are not kept. */
+  push(bytes: Uint8Array): void;
+  /** There are no more. */
+  end(): void;
+}
+
+/** Nobody wants the output. */
+class NullSink implements Sink {
+  push(): void {}
+
+  end(): void {}
+}
+
+/** The output is written to this process's own stdout or stderr. */
+class ForwardSink implements Sink {
+  readonly #reference: SocketReference;
+  readonly #target: StandardOutput;
+  readonly #onBroken: () => void;
+  readonly #queue: ByteQueue;
+  #writing: Promise<void> | undefined;
+  #broken = false;
+
+  /**
+   * @param source The pipe to pause while too much is held.
+   * @param target Where to write.
+   * @param onBroken Called when nobody reads the target any more.
+   */
+  constructor(source: Socket, target: StandardOutput, onBroken: () => void) {
+    this.#reference = SocketReference.of(source);
+    this.#target = target;
+    this.#onBroken = onBroken;
+    this.#queue = new ByteQueue(source);
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#broken) return;
+    this.#queue.push(bytes);
+    this.#writing ??= this.#write();
+  }
+
+  end(): void {}
+
+  async flush(): Promise<void> {
+    while (this.#writing) await this.#writing;
+  }
+
+  hold(held: boolean): void {
+    this.#reference.hold("output", held);
+  }
+
+  async #write(): Promise<void> {
+    try {
+      for (let bytes; (bytes = this.#queue.shift()) !== undefined;) {
+        await writeWhole(this.#target, bytes);
+      }
+    } catch {
+      this.#broken = true;
+      this.#queue.clear();
+      this.#onBroken();
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** The output is a stream for the caller, like those of `Deno.ChildProcess`. */
+class StreamSink implements Sink {
+  readonly stream: Deno.SubprocessReadableStream;
+  readonly #reference: SocketReference;
+  readonly #queue: ByteQueue;
+  #controller!: ReadableByteStreamController;
+  #reading = false;
+  #ended = false;
+  #cancelled = false;
+
+  /**
+   * @param source The pipe to pause while too much is held.
+   * @param onCancel Called when the caller wants no more.
+   */
+  constructor(source: Socket, onCancel: () => void) {
+    this.#reference = SocketReference.of(source);
+    this.#queue = new ByteQueue(source);
+    const stream = new ReadableStream({
+      type: "bytes",
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      // It is called when a read is pending: only a stream that holds no bytes
+      // itself tells of that, and only then is the pipe to keep this process.
+      pull: () => {
+        this.#reading = true;
+        this.#deliver();
+        this.#reference.hold("read", this.#reading);
+      },
+      cancel: () => {
+        this.#cancelled = true;
+        this.#queue.clear();
+        this.#reference.hold("read", false);
+        onCancel();
+      },
+    });
+    this.stream = Object.assign(stream, {
+      arrayBuffer: () => new Response(stream).arrayBuffer(),
+      bytes: () => new Response(stream).bytes(),
+      json: () => new Response(stream).json(),
+      text: () => new Response(stream).text(),
+    });
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#cancelled) return;
+    this.#queue.push(bytes);
+    this.#deliver();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    if (!this.#reading || this.#cancelled) return;
+    const bytes = this.#queue.shift();
+    if (bytes !== undefined) {
+      this.#controller.enqueue(bytes);
+    } else if (this.#ended) {
+      this.#controller.close();
+      this.#controller.byobRequest?.respond(0);
+    } else {
+      return;
+    }
+    this.#reading = false;
+    this.#reference.hold("read", false);
+  }
+}
+
+/** The size, in bytes, of what small chunks are gathered in. */
+const BLOCK = 64 * 1024;
+
+/** Bytes in the order in which they came, in little more memory than they need. */
+class ByteQueue {
+  readonly #source: Socket;
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  /** How much of the last chunk is in use; all of any other. */
+  #lastLength = 0;
+  #size = 0;
+
+  /** @param source What to pause while the queue holds too much. */
+  constructor(source: Socket) {
+    this.#source = source;
+  }
+
+  push(bytes: Uint8Array): void {
+    const added = this.#addToLast(bytes);
+    if (added < bytes.length) this.#addChunk(bytes.subarray(added));
+    this.#size += bytes.length;
+    if (this.#size > BACKLOG_MAX) this.#source.pause();
+  }
+
+  shift(): Uint8Array<ArrayBuffer> | undefined {
+    let chunk = this.#chunks.shift();
+    if (chunk === undefined) return undefined;
+    if (this.#chunks.length === 0 && this.#lastLength < chunk.length) {
+      chunk = chunk.slice(0, this.#lastLength);
+    }
+    this.#size -= chunk.length;
+    if (this.#size <= BACKLOG_MAX) this.#source.resume();
+    return chunk;
+  }
+
+  clear(): void {
+    while (this.shift());
+  }
+
+  #addToLast(bytes: Uint8Array): number {
+    const last = this.#chunks.at(-1);
+    if (last === undefined) return 0;
+    const room = last.length - this.#lastLength;
+    const added = bytes.subarray(0, room);
+    last.set(added, this.#lastLength);
+    this.#lastLength += added.length;
+    return added.length;
+  }
+
+  #addChunk(bytes: Uint8Array): void {
+    // The first chunk is the rule, where the reader keeps up: it is exact.
+    const size = this.#chunks.length === 0 ? 0 : BLOCK;
+    const chunk = new Uint8Array(Math.max(size, bytes.length));
+    chunk.set(bytes);
+    this.#chunks.push(chunk);
+    this.#lastLength = bytes.length;
+  }
+}
+
+/** The longest beginning of a line, in characters, that is looked at. */
+const LINE_MAX = 64 * 1024;
+
+/** Looks for lines of a child's output that match a regular expression. */
+export class LineScanner {
+  readonly #pattern: RegExp;
+  readonly #onMatch: (match: RegExpExecArray) => void;
+  readonly #decoder = new TextDecoder();
+  /** A line whose end has not arrived yet. */
+  #line = "";
+
+  constructor(pattern: RegExp, onMatch: (match: RegExpExecArray) => void) {
+    // A copy, as a "g" or "y" expression remembers where it was.
+    this.#pattern = new RegExp(pattern);
+    this.#onMatch = onMatch;
+  }
+
+  read(bytes: Uint8Array): void {
+    this.#add(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** The output has ended, maybe within a line. */
+  end(): void {
+    this.#add(this.#decoder.decode());
+    if (this.#line !== "") this.#add("\n");
+  }
+
+  #add(text: string): void {
+    for (let start = 0; start < text.length;) {
+      const newline = text.indexOf("\n", start);
+      const end = newline < 0 ? text.length : newline;
+      const room = Math.max(0, LINE_MAX - this.#line.length);
+      this.#line += text.slice(start, Math.min(end, start + room));
+      if (newline >= 0) this.#endLine();
+      start = end + 1;
+    }
+  }
+
+  #endLine(): void {
+    this.#pattern.lastIndex = 0;
+    const match = this.#pattern.exec(plainText(this.#line));
+    this.#line = "";
+    if (match) this.#onMatch(match);
+  }
+}
+
+/** Removes colours and whatever else controls a terminal. */
+function plainText(line: string): string {
+  const escapes =
+    // deno-lint-ignore no-control-regex -- this is what they are
+    /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;
+  return line.replace(escapes, "").replace(/\p{Cc}/gu, "");
+}
+
+/** A child's stdin, as a stream for the caller. */
+export class ChildInput {
+  readonly stream: WritableStream<Uint8Array>;
+  readonly #reference: SocketReference;
+
+  constructor(socket: Socket) {
+    this.#reference = SocketReference.of(socket);
+    socket.on("error", () => {}); // the write reports it
+    this.stream = new WritableStream({
+      write: (bytes) =>
+        new Promise((resolve, reject) => {
+          socket.write(bytes, (cause) => {
+            if (!cause) return resolve();
+            const message = `Cannot write to stdin: ${cause.message}`;
+            reject(new Deno.errors.BrokenPipe(message, { cause }));
+          });
+        }),
+      close: () => {
+        if (socket.closed) return;
+        return new Promise((resolve) => {
+          socket.once("close", resolve); // also if the child is gone
+          socket.end();
+        });
+      },
+      abort: () => {
+        socket.destroy();
+      },
+    });
+  }
+
+  /** Whether this process is to stay for what is being written. */
+  hold(held: boolean): void {
+    this.#reference.hold("input", held);
+  }
+}

@@ -1,0 +1,472 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * A child process: how it begins, exits and ends.
+ *
+ * How the parent knows that the child is gone:
+ *
+ * - Unless it is really inherited or the null device, the child's stdout is a
+ *   pipe that the parent reads. When it closes, the child exits, or has only
+ *   redirected it and lives on; and it may stay open when the child is gone, in
+ *   the hands of a grandchild. The same goes for the channel.
+ * - So the hang-up is declared when everything that the child had sent has been
+ *   read, and either the channel has closed or the process is gone. An exit
+ *   never overtakes a barrier that was placed before it.
+ * - A channel that has closed while the process lives is no more than that: a
+ *   daemon announces itself, closes the descriptor and serves on. Waits that
+ *   need more fail, but the signal is aborted only when the process is gone.
+ */
+
+import { BarrierAbortedError } from "./_channel.ts";
+import { invalid } from "./_command_line.ts";
+import {
+  builtin,
+  EventLoopReference,
+  signalProcess,
+  surviveErrors,
+} from "./_deno_workarounds.ts";
+import { commandStatus, type Launched } from "./_launch.ts";
+import { encode, encodeBarrier, NOTE_MAX, printable } from "./_lines.ts";
+import { ChildInput, ChildOutput, LineScanner } from "./_output.ts";
+import { SocketChannel, within } from "./_socket_channel.ts";
+import { Barrier } from "./barrier.ts";
+import type { BarrierProcess, BarrierReadyOptions } from "./spawn.ts";
+
+/**
+ * How long, in milliseconds, after a child closed its channel its stdout may
+ * take to end as well, and after that the child to exit. Where its stdout is no
+ * pipe, nothing tells that the child is about to exit.
+ */
+const STDOUT_GRACE = 100;
+const EXIT_GRACE = 2_000;
+const UNKNOWN_GRACE = 500;
+
+/** How long, in milliseconds, a child has between its signal and `SIGKILL`. */
+const KILL_AFTER = 5_000;
+
+/** How long, in milliseconds, `SIGKILL` may take to end a process group. */
+const KILL_GRACE = 2_000;
+
+/** How often, in milliseconds, a process group is looked for. */
+const GROUP_POLL = 10;
+
+/** The longest delay, in milliseconds, that `setTimeout` takes. */
+const DELAY_MAX = 2 ** 31 - 1;
+
+/** How a process is watched and ended; see `SpawnCommandOptions`. */
+export interface ProcessOptions {
+  signal?: AbortSignal | undefined;
+  readyLine?: RegExp | undefined;
+  processGroup?: boolean | undefined;
+  stopSignal?: Deno.Signal | undefined;
+  stopAfter?: number | undefined;
+  killAfter?: number | undefined;
+}
+
+/**
+ * Checks, before a process is started, what is needed once it runs.
+ *
+ * @throws {TypeError} If an option is not valid.
+ * @throws {RangeError} If a delay is out of range.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkProcessOptions(options: ProcessOptions): void {
+  const { signal, stopSignal, stopAfter, killAfter } = options;
+  checkDelay("stopAfter", stopAfter);
+  checkDelay("killAfter", killAfter);
+  if (stopSignal !== undefined) {
+    const { signals } = builtin<typeof import("node:os")>("node:os").constants;
+    if (typeof stopSignal !== "string" || !Object.hasOwn(signals, stopSignal)) {
+      throw invalid("'stopSignal' must be the name of a signal", stopSignal);
+    }
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid("'signal' must be an AbortSignal", signal);
+  }
+  signal?.throwIfAborted();
+}
+
+function checkDelay(name: string, value: unknown): void {
+  if (value === undefined) return;
+  const expected =
+    `'${name}' must be a number of milliseconds from 0 to ${DELAY_MAX}`;
+  if (typeof value !== "number") throw invalid(expected, value);
+  if (!(value >= 0 && value <= DELAY_MAX)) {
+    throw new RangeError(invalid(expected, value).message);
+  }
+}
+
+/** A child process with its barrier, as `spawnWithBarrier` makes it. */
+export class ChildBarrier extends Barrier implements BarrierProcess {
+  readonly pid: number;
+  readonly exited: Promise<Deno.CommandStatus>;
+  readonly status: Promise<Deno.CommandStatus>;
+
+  /** What errors call the process. */
+  readonly #name: string;
+  readonly #launched: Launched;
+  readonly #options: ProcessOptions;
+  readonly #channel: SocketChannel;
+  readonly #stdin: ChildInput | undefined;
+  readonly #stdout: ChildOutput | undefined;
+  readonly #stderr: ChildOutput | undefined;
+  /** Keeps this process alive while the child runs, unless it is unref'ed. */
+  readonly #running = new EventLoopReference();
+  #exit: Deno.CommandStatus | undefined;
+  /** Whether nothing is left of the process's group, if it has its own. */
+  #groupIsGone: boolean;
+  #ending: Promise<void> | undefined;
+
+  /**
+   * @param launched The process.
+   * @param program What errors call it.
+   * @param options How to watch it, and to end it.
+   */
+  constructor(launched: Launched, program: string, options: ProcessOptions) {
+    const { channel, stdin, stdout, stderr } = connect(launched, options);
+    super(channel, { role: "parent" });
+    this.pid = launched.process.pid!;
+    this.#name = `Child process ${this.pid} (${program})`;
+    this.#launched = launched;
+    this.#options = options;
+    this.#channel = channel;
+    this.#stdin = stdin;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#groupIsGone = !options.processGroup;
+    surviveErrors(launched.process);
+    this.ref();
+    this.exited = this.#watchExit();
+    this.status = this.#finishOutput();
+    if (options.readyLine === undefined) this.#watchChannel();
+    if (options.signal) this.#endWith(options.signal);
+  }
+
+  get stdin(): WritableStream<Uint8Array> {
+    return piped(this.#stdin?.stream, "stdin");
+  }
+
+  get stdout(): Deno.SubprocessReadableStream {
+    return piped(this.#stdout?.stream, "stdout");
+  }
+
+  get stderr(): Deno.SubprocessReadableStream {
+    return piped(this.#stderr?.stream, "stderr");
+  }
+
+  ref(): void {
+    this.#hold(true);
+  }
+
+  unref(): void {
+    this.#hold(false);
+  }
+
+  #hold(held: boolean): void {
+    this.#running.hold(held && !this.#exit);
+    this.#stdin?.hold(held && !this.#exit);
+    this.#stdout?.hold(held);
+    this.#stderr?.hold(held);
+  }
+
+  async ready(options: BarrierReadyOptions = {}): Promise<string | undefined> {
+    // The failure comes from the event loop, and the stack is to lead here.
+    const call: { stack?: string } = {};
+    Error.captureStackTrace(call, this.ready);
+    const { timeout, signal } = options;
+    checkDelay("timeout", timeout);
+    const timer = new AbortController();
+    const timeoutId = timeout === undefined
+      ? undefined
+      : setTimeout(() => timer.abort(), timeout);
+    try {
+      const signals = signal ? [signal, timer.signal] : [timer.signal];
+      const isReady = await this.waitNext({ signal: AbortSignal.any(signals) });
+      if (isReady) return this.note;
+    } catch (error) {
+      if (error !== timer.signal.reason) throw error;
+      const message = `${this.#name} was not ready within ${timeout} ms`;
+      throw withStack(new DOMException(message, "TimeoutError"), call);
+    } finally {
+      clearTimeout(timeoutId);
+    }
+    throw withStack(this.#notReady(), call);
+  }
+
+  /** Why the process will not be ready. */
+  #notReady(): BarrierAbortedError {
+    const { message, side, status, cause }: BarrierAbortedError =
+      this.signal.reason;
+    return new BarrierAbortedError(
+      message.startsWith(this.#name)
+        ? message
+        : `${this.#name} is not ready: ${message}`,
+      { side, status, ...cause === undefined ? {} : { cause } },
+    );
+  }
+
+  kill(signal: Deno.Signal | number = "SIGTERM"): void {
+    if (this.#isGone) throw this.#alreadyExited(signal);
+    this.#send(signal);
+  }
+
+  override [Symbol.dispose](): void {
+    // Whoever does not wait for the end does not learn that it failed.
+    this.#end().catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+  }
+
+  /** Ends the process when a signal is aborted. */
+  #endWith(signal: AbortSignal): void {
+    const onAbort = () => {
+      const { reason } = signal;
+      this.abort(oneLine(reason), { cause: reason });
+      this.#end().catch(() => {});
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.exited.then(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  async #watchExit(): Promise<Deno.CommandStatus> {
+    const { process, socket, stdin } = this.#launched;
+    const status = await new Promise<Deno.CommandStatus>((resolve) => {
+      process.once("exit", (code, signal) => {
+        resolve(commandStatus(code, signal));
+      });
+    });
+    this.#exit = status;
+    this.#running.hold(false);
+    if (socket) stdin?.destroy();
+    this.#hangUp(status);
+    return status;
+  }
+
+  /** Tells the barrier that the process is gone, behind all that it had sent. */
+  async #hangUp(status: Deno.CommandStatus): Promise<void> {
+    await this.#channel.drain();
+    if (this.#options.readyLine) {
+      await Promise.all([this.#stdout?.drain(), this.#stderr?.drain()]);
+    }
+    const how = status.signal
+      ? `was killed by ${status.signal}`
+      : `exited with code ${status.code}`;
+    this.#channel.hangUp(
+      new BarrierAbortedError(`${this.#name} ${how}`, { side: "peer", status }),
+    );
+  }
+
+  async #finishOutput(): Promise<Deno.CommandStatus> {
+    const status = await this.exited;
+    await Promise.all([this.#stdout?.finish(), this.#stderr?.finish()]);
+    return status;
+  }
+
+  /**
+   * Tells the barrier that the channel was closed. If the process did so by
+   * exiting, its stdout ends with it and its status follows, which is worth the
+   * wait: it says why nothing more comes. If stdout stays, the process lives on.
+   */
+  async #watchChannel(): Promise<void> {
+    await this.#channel.ended;
+    if (this.#stdout) {
+      const { ended } = this.#stdout;
+      await within(STDOUT_GRACE, Promise.race([ended, this.exited]));
+      if (this.#stdout.isEnded) await within(EXIT_GRACE, this.exited);
+    } else {
+      await within(UNKNOWN_GRACE, this.exited);
+    }
+    if (this.#exit) return; // which says more
+    this.#channel.end(
+      new BarrierAbortedError(`${this.#name} closed its channel`, {
+        side: "peer",
+      }),
+    );
+  }
+
+  /** Ends the process, once, and waits until it is gone. */
+  #end(): Promise<void> {
+    return this.#ending ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const {
+      stopSignal = "SIGTERM",
+      stopAfter = 0,
+      killAfter = KILL_AFTER,
+    } = this.#options;
+    this.destroy();
+    if (!await this.#goneWithin(stopAfter)) {
+      this.#sendIfThere(stopSignal);
+      // A process that is stopped acts on no other signal.
+      if (Deno.build.os !== "windows") this.#sendIfThere("SIGCONT");
+      if (!await this.#goneWithin(killAfter)) {
+        this.#sendIfThere("SIGKILL");
+        if (this.#options.processGroup) await this.#goneWithin(KILL_GRACE);
+      }
+    }
+    await this.exited;
+    // A stdout that nobody reads is no reason to stay.
+    await within(killAfter, this.status);
+  }
+
+  async #goneWithin(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms;
+    if (ms > 0) await within(ms, this.exited, { persistent: true });
+    // No event tells that the rest of a group has gone.
+    while (this.#exit && !this.#isGone && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, GROUP_POLL));
+    }
+    return this.#isGone;
+  }
+
+  /** Whether the process has gone, and with it its group. */
+  get #isGone(): boolean {
+    if (this.#exit === undefined) return false;
+    // Once it was gone, the number may be another group's.
+    this.#groupIsGone ||= !this.#groupExists();
+    return this.#groupIsGone;
+  }
+
+  #groupExists(): boolean {
+    try {
+      Deno.kill(-this.pid, "SIGCONT");
+      return true;
+    } catch (error) {
+      return !(error instanceof Deno.errors.NotFound);
+    }
+  }
+
+  #sendIfThere(signal: Deno.Signal): void {
+    try {
+      if (!this.#isGone) this.#send(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just exited
+    }
+  }
+
+  /**
+   * Sends a signal to the process, or to its group.
+   *
+   * @throws {TypeError} If it has just exited.
+   * @throws {Deno.errors.PermissionDenied} If it may not be signalled.
+   */
+  #send(signal: Deno.Signal | number): void {
+    const { processGroup } = this.#options;
+    if (!processGroup && signalProcess(this.#launched.process, signal)) return;
+    try {
+      Deno.kill(processGroup ? -this.pid : this.pid, signal as Deno.Signal);
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) {
+        throw this.#alreadyExited(signal);
+      }
+      const isRefused = cause instanceof Deno.errors.PermissionDenied ||
+        cause instanceof Deno.errors.NotCapable;
+      if (!isRefused) throw cause;
+      throw new Deno.errors.PermissionDenied(
+        `${this.#cannotSend(signal)}: permission denied by the system`,
+        { cause },
+      );
+    }
+  }
+
+  #alreadyExited(signal: Deno.Signal | number): TypeError {
+    return new TypeError(
+      `${this.#cannotSend(signal)}: it has already exited`,
+    );
+  }
+
+  #cannotSend(signal: Deno.Signal | number): string {
+    return `Cannot send ${signal} to c${this.#name.slice(1)}`;
+  }
+}
+
+/** Makes a process's pipes into its channel and its streams. */
+function connect(launched: Launched, { readyLine }: ProcessOptions): {
+  channel: SocketChannel;
+  stdin: ChildInput | undefined;
+  stdout: ChildOutput | undefined;
+  stderr: ChildOutput | undefined;
+} {
+  const { socket, stdin, stdout, stderr, kinds } = launched;
+  const onMatch = (match: RegExpExecArray) =>
+    channel.deliver(encodeBarrier(noteOf(match)));
+  const scanner = () => readyLine && new LineScanner(readyLine, onMatch);
+  const onLines = (lines: Uint8Array) => channel.deliver(lines);
+
+  const childStdout = stdout && new ChildOutput({
+    source: stdout,
+    kind: kinds.stdout,
+    target: Deno.stdout,
+    scanner: scanner(),
+    onLines: socket ? undefined : onLines,
+  });
+  const childStderr = stderr && new ChildOutput({
+    source: stderr,
+    kind: kinds.stderr,
+    target: Deno.stderr,
+    scanner: scanner(),
+  });
+  const channel = new SocketChannel(
+    socket ? { readable: socket, writable: socket, acceptsText: true } : {
+      readable: stdout!,
+      writable: stdin!,
+      acceptsText: false,
+      isRead: true,
+    },
+  );
+  return {
+    channel,
+    stdin: socket && stdin && new ChildInput(stdin),
+    stdout: childStdout,
+    stderr: childStderr,
+  };
+}
+
+/** The note of a line that says that the program is ready. */
+function noteOf(match: RegExpExecArray): string {
+  const bytes = encode(printable((match[1] ?? match.input).toWellFormed()));
+  // What is cut within a character loses the whole of it.
+  return new TextDecoder().decode(bytes.subarray(0, NOTE_MAX), {
+    stream: true,
+  });
+}
+
+function piped<T>(stream: T | undefined, name: string): T {
+  if (stream === undefined) {
+    throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
+  }
+  return stream;
+}
+
+/** Lets an error's stack lead to a call. */
+function withStack<E extends Error>(error: E, call: { stack?: string }): E {
+  const frames = call.stack?.split("\n").slice(1).join("\n") ?? "";
+  Object.defineProperty(error, "stack", {
+    value: `${error.name}: ${error.message}\n${frames}`,
+    configurable: true,
+    writable: true,
+  });
+  return error;
+}
+
+/** The longest reason, in characters, that is made of another program's error. */
+const REASON_MAX = 1_000;
+
+/** Makes one line of whatever a signal was aborted with. */
+function oneLine(reason: unknown): string {
+  let text: string;
+  try {
+    text = reason instanceof Error
+      ? String(reason.message)
+      : typeof reason === "string"
+      ? reason
+      : Deno.inspect(reason);
+  } catch {
+    text = "a reason that cannot be read";
+  }
+  const line = text.slice(0, REASON_MAX).replace(/\p{Cc}+/gu, " ");
+  return printable(line.toWellFormed());
+}

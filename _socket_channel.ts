@@ -1,0 +1,292 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * A channel between processes: one socket, or two pipes. Both go through
+ * `node:net`, whose writes reach the kernel before they return: a barrier that
+ * was placed arrives even if `Deno.exit()` is the next call.
+ */
+
+import type {
+  BarrierAbortedError,
+  BarrierChannel,
+  BarrierReceiver,
+} from "./_channel.ts";
+import {
+  EventLoopReference,
+  openInheritedSocket,
+  runAtExit,
+  SocketReference,
+  watchWrites,
+} from "./_deno_workarounds.ts";
+import type { Socket } from "node:net";
+
+/** What a {@linkcode SocketChannel} consists of. */
+export interface SocketChannelOptions {
+  readable: Socket;
+  writable: Socket;
+  /** Whether a line of other text is a barrier. */
+  acceptsText: boolean;
+  /** Whether another delivers the lines, as what arrives is not these alone. */
+  isRead?: boolean | undefined;
+}
+
+/** A channel over one socket, or over two pipes. */
+export class SocketChannel implements BarrierChannel {
+  readonly acceptsText: boolean;
+  /** Resolves when the peer's stream has ended. */
+  readonly ended: Promise<void>;
+  readonly #readable: Socket;
+  readonly #writer: SocketWriter;
+  readonly #reading: SocketReference;
+  readonly #isRead: boolean;
+  #receiver: BarrierReceiver | undefined;
+  /** Keeps the event loop alive for a wait when the socket has closed. */
+  readonly #waiting = new EventLoopReference();
+  #wanted = false;
+
+  constructor(options: SocketChannelOptions) {
+    const { readable, writable, acceptsText } = options;
+    this.#readable = readable;
+    readable.on("error", () => {}); // "close" follows
+    this.acceptsText = acceptsText;
+    this.#isRead = options.isRead ?? false;
+    this.#reading = SocketReference.of(readable);
+    this.#writer = new SocketWriter(writable);
+    this.ended = ended(readable);
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+    if (!this.#isRead) {
+      this.#readable.on("data", (bytes: Uint8Array) => this.deliver(bytes));
+    }
+    this.#readable.once("close", () => this.#keepAlive());
+  }
+
+  /** Delivers lines to the barrier. */
+  deliver(lines: Uint8Array): void {
+    this.#receiver?.receive(lines);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#writer.write(bytes);
+  }
+
+  /** Waits until what the peer had sent before it exited was received. */
+  drain(): Promise<void> {
+    return drained(this.#readable);
+  }
+
+  /** Tells that nothing more will arrive, though the peer may live on. */
+  end(error?: BarrierAbortedError): void {
+    this.#receiver?.end(error);
+    this.#keepAlive();
+  }
+
+  /** Tells that the peer is gone. */
+  hangUp(error?: BarrierAbortedError): void {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    this.#keepAlive();
+    this.#writer.destroy();
+    receiver?.hangUp(error);
+  }
+
+  close(): void {
+    this.#receiver = undefined;
+    this.#keepAlive();
+    this.#writer.end();
+  }
+
+  ref(): void {
+    this.#wanted = true;
+    this.#keepAlive();
+  }
+
+  unref(): void {
+    this.#wanted = false;
+    this.#keepAlive();
+  }
+
+  #keepAlive(): void {
+    const wanted = this.#wanted && this.#receiver !== undefined;
+    this.#reading.hold("wait", wanted);
+    this.#waiting.hold(wanted && this.#readable.destroyed);
+  }
+}
+
+/** The channel of a child that has inherited it: its end is the hang-up. */
+export class InheritedChannel extends SocketChannel {
+  /**
+   * Opens a descriptor that this process has inherited.
+   *
+   * @throws {Deno.errors.BadResource} If it is no channel.
+   */
+  static async from(fd: number): Promise<InheritedChannel> {
+    const socket = await openInheritedSocket(fd);
+    return new InheritedChannel({
+      readable: socket,
+      writable: socket,
+      acceptsText: true,
+    });
+  }
+
+  override open(receiver: BarrierReceiver): void {
+    super.open(receiver);
+    this.ended.then(() => this.hangUp());
+  }
+}
+
+/**
+ * How many writes of one turn go to the kernel one by one. Each takes hundreds of
+ * bytes of the socket's buffer, so the barriers that a loop places by the
+ * thousand would soon find it full; what exceeds this goes together.
+ */
+const WRITES_PER_TURN = 64;
+
+/** Writes what is sent on a channel. */
+class SocketWriter {
+  readonly #socket: Socket;
+  /** How many writes this turn has seen. */
+  #writes = 0;
+  /** What goes together at the end of the turn. */
+  #held = new Uint8Array(0);
+  #heldLength = 0;
+  #cancelAtExit: (() => void) | undefined;
+  #unloading = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    const reference = SocketReference.of(socket);
+    watchWrites(socket, (writing) => reference.hold("write", writing));
+    addEventListener("unload", this.#onUnload);
+    socket.once("close", () => {
+      removeEventListener("unload", this.#onUnload);
+      this.#cancelAtExit?.();
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#writes === 0) queueMicrotask(this.#flush);
+    if (this.#writes++ < WRITES_PER_TURN) this.#write(bytes);
+    else this.#hold(bytes);
+  }
+
+  /** Ends the stream, behind what was written. */
+  end(): void {
+    this.#flush();
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #hold(bytes: Uint8Array): void {
+    if (this.#heldLength === 0) this.#flushAtExit();
+    const length = this.#heldLength + bytes.length;
+    if (length > this.#held.length) {
+      const grown = new Uint8Array(Math.max(2 * length, 4_096));
+      grown.set(this.#held);
+      this.#held = grown;
+    }
+    this.#held.set(bytes, this.#heldLength);
+    this.#heldLength = length;
+  }
+
+  /** While this program ends, no turn comes after this one. */
+  readonly #onUnload = (): void => {
+    this.#unloading = true;
+    this.#flushAtExit();
+  };
+
+  #flushAtExit(): void {
+    this.#cancelAtExit ??= runAtExit(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#writes = 0;
+    if (this.#heldLength === 0) return;
+    this.#write(this.#held.subarray(0, this.#heldLength));
+    this.#held = new Uint8Array(0);
+    this.#heldLength = 0;
+    if (this.#unloading) return;
+    this.#cancelAtExit?.();
+    this.#cancelAtExit = undefined;
+  };
+
+  #write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+}
+
+/** Resolves when a socket has delivered its last byte, or was destroyed. */
+export function ended(socket: Socket): Promise<void> {
+  if (isOver(socket)) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once("end", resolve);
+    socket.once("close", () => resolve());
+  });
+}
+
+function isOver(socket: Socket): boolean {
+  return socket.destroyed || socket.readableEnded;
+}
+
+/** The most that a pipe or a socket holds, unless an administrator raised it. */
+const KERNEL_BUFFER_MAX = 1024 * 1024;
+
+/**
+ * How long, in milliseconds, nothing has to come of a pipe that another process
+ * holds open. On Linux no time would do; Windows tells of an exit earlier than
+ * of the last bytes.
+ */
+const QUIET = 50;
+
+/**
+ * Waits until all that a process wrote before it exited has been read: to the
+ * end or, where other processes hold the pipe open and may go on writing, until
+ * nothing came for a while, or as much came as there can have been. It is read
+ * even where the reader is behind.
+ */
+export async function drained(socket: Socket): Promise<void> {
+  if (isOver(socket)) return;
+  let read = 0;
+  const onData = (bytes: Uint8Array) => {
+    read += bytes.length;
+    socket.resume();
+  };
+  socket.on("data", onData);
+  socket.resume();
+  const over = ended(socket);
+  for (let before = -1; before < read && read < KERNEL_BUFFER_MAX;) {
+    before = read;
+    await within(QUIET, over);
+    if (isOver(socket)) break;
+    // A loop that was busy until now has not looked for data since.
+    for (let turn = 0; turn < 2; turn++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+  socket.off("data", onData);
+}
+
+/**
+ * Waits for a promise that does not reject, but not for long.
+ *
+ * @param ms How long, in milliseconds.
+ * @param options Whether the event loop stays for it; by default it does not.
+ */
+export async function within(
+  ms: number,
+  promise: Promise<unknown>,
+  { persistent = false }: { persistent?: boolean } = {},
+): Promise<void> {
+  let timer!: ReturnType<typeof setTimeout>;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  if (!persistent) Deno.unrefTimer(timer);
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,100 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * The channel of a child whose stdin and stdout it is. It serves where no
+ * descriptor can be handed on: across `ssh`, into a container, on Windows. A
+ * child starts sooner with it, as it needs no module of Node's.
+ *
+ * What the child prints goes to its stdout too. A line of the protocol is told
+ * from that by the record separator in front of it.
+ */
+
+import type { BarrierChannel, BarrierReceiver } from "./_channel.ts";
+import { RECORD_SEPARATOR } from "./_lines.ts";
+
+/** Whether this process's stdin is its channel, and not for programs below it. */
+let stdinIsChannel = false;
+
+/** Whether this process's stdin is its channel. */
+export function isStdinChannel(): boolean {
+  return stdinIsChannel;
+}
+
+/** The channel of a child whose stdin and stdout it is. */
+export class StdioChannel implements BarrierChannel {
+  readonly #buffer = new Uint8Array(64 * 1024);
+  #receiver: BarrierReceiver | undefined;
+  #wanted = false;
+  #watched = false;
+  #reading = false;
+
+  constructor() {
+    stdinIsChannel = true;
+  }
+
+  open(receiver: BarrierReceiver): void {
+    this.#receiver = receiver;
+  }
+
+  send(bytes: Uint8Array): void {
+    // In one write, so that what other processes print to the same stdout
+    // cannot come between.
+    let rest = new Uint8Array(bytes.length + 1);
+    rest[0] = RECORD_SEPARATOR;
+    rest.set(bytes, 1);
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(Deno.stdout.writeSync(rest));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.WouldBlock)) return; // it is gone
+      }
+    }
+  }
+
+  /**
+   * Hangs up. The parent sees it when this process exits, as its stdout stays
+   * open for what it prints.
+   */
+  close(): void {
+    this.#receiver = undefined;
+    try {
+      Deno.stdin.close(); // which ends a read that is under way
+    } catch {
+      // The program has closed it already.
+    }
+  }
+
+  ref(): void {
+    this.#wanted = true;
+    this.#read();
+  }
+
+  unref(): void {
+    this.#wanted = false;
+  }
+
+  watch(): void {
+    this.#watched = true;
+    this.#read();
+  }
+
+  /**
+   * Reads while there is a reason to. A read that is under way cannot be taken
+   * back, and keeps the process alive.
+   */
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    while (this.#receiver && (this.#wanted || this.#watched)) {
+      const read = await Deno.stdin.read(this.#buffer).catch(() => null);
+      if (read === null) {
+        this.#receiver?.hangUp();
+        this.#receiver = undefined;
+      } else {
+        this.#receiver?.receive(this.#buffer.subarray(0, read));
+        await undefined; // until those who were served wait again, or do not
+      }
+    }
+    this.#reading = false;
+  }
+}
