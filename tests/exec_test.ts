@@ -47,7 +47,7 @@ Deno.test({
 for (const channel of CHANNELS) {
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test({ name, ignore, fn });
-  const [input, output] = channel === "fd" ? [3, 3] : [0, 1];
+  const [input, output, rs] = channel === "fd" ? [3, 3, ""] : [0, 1, "\\036"];
 
   /** Runs a script with a Deno program as its `"$@"`. */
   const bash = (script: string, body: string) =>
@@ -62,7 +62,7 @@ for (const channel of CHANNELS) {
     test(`inheritBarrier() goes on over "${channel}" with a barrier that bash placed, and ${placed} to match it`, async () => {
       await using child = bash(
         `
-        echo >&${output}
+        printf '${rs}\\n' >&${output}
         export BARRIER_STATE=1
         exec "$@"
         `,
@@ -79,10 +79,10 @@ for (const channel of CHANNELS) {
     test(`inheritBarrier() goes on over "${channel}" with barriers of two programs, and ${placed} to match them`, async () => {
       await using child = bash(
         `
-        echo "+first" >&${output}
+        printf '${rs}+first\\n' >&${output}
         export BARRIER_STATE=1
         exec bash -c '
-          echo "+second" >&${output}
+          printf "${rs}+second\\n" >&${output}
           BARRIER_STATE=$((BARRIER_STATE + 1))
           exec "$@"
         ' bash "$@"
@@ -122,7 +122,7 @@ for (const channel of CHANNELS) {
     test(`inheritBarrier() rejects over "${channel}" when BARRIER_STATE is "${state}"`, async () => {
       await using child = bash(
         `
-        echo >&${output}
+        printf '${rs}\\n' >&${output}
         export BARRIER_STATE="${state}"
         exec "$@"
         `,

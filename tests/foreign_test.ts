@@ -15,77 +15,19 @@ import {
 import { spawn as spawnWithNode } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { text } from "node:stream/consumers";
-import {
-  type BarrierChannelKind,
-  type BarrierProcess,
-  spawnWithBarrier,
-} from "../mod.ts";
+import { buffer } from "node:stream/consumers";
+import { type BarrierProcess, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
+import { PEER_PROGRAMS, results, TESTDATA } from "./_helpers/peers.ts";
 import { isInstalled } from "./_helpers/programs.ts";
-import { type CommandLine, run } from "./_helpers/run.ts";
+import { run } from "./_helpers/run.ts";
 import { childModule, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
-/** A program that makes the calls which its arguments name. */
-interface Peer {
-  language: string;
-  file: string;
-  command: CommandLine;
-  ignore: boolean;
-}
-
 const MEGABYTE = 1024 * 1024;
-const TESTDATA = `${import.meta.dirname}/testdata`;
 const PROTOCOL = await Deno.readTextFile(`${TESTDATA}/../../PROTOCOL.md`);
 
-const PEERS: readonly Peer[] = [
-  interpreted("bash", "bash", "peer.sh"),
-  interpreted("Python", "python3", "peer.py"),
-  interpreted("Node", "node", "peer.mjs"),
-  await compiled("C", "cc", "peer.c"),
-];
-
-function interpreted(
-  language: string,
-  interpreter: string,
-  file: string,
-): Peer {
-  return {
-    language,
-    file,
-    command: [interpreter, `${TESTDATA}/${file}`],
-    ignore: !isInstalled(interpreter),
-  };
-}
-
-async function compiled(
-  language: string,
-  compiler: string,
-  file: string,
-): Promise<Peer> {
-  const directory = Deno.makeTempDirSync();
-  addEventListener("unload", () => {
-    Deno.removeSync(directory, { recursive: true });
-  });
-  const program = `${directory}/peer`;
-  const ignore = !isInstalled(compiler);
-  if (!ignore) {
-    const source = `${TESTDATA}/${file}`;
-    const { code, stderr } = await run([compiler, "-o", program, source]);
-    assertEquals(code, 0, stderr);
-  }
-  return { language, file, command: [program], ignore };
-}
-
-/** The results of a peer's calls, each with the note or the reason it knows. */
-function results(output: string): string[] {
-  return output.split("\n").slice(0, -1).map((line) => line.trimEnd());
-}
-
-for (const { language, command, ignore } of PEERS) {
-  const waitNext = language === "Node" ? "waitNext" : "wait_next";
-
+for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
   for (const channel of CHANNELS) {
     const where = `a ${language} peer over "${channel}"`;
     const test = (name: string, fn: () => Promise<void>) =>
@@ -209,6 +151,26 @@ for (const { language, command, ignore } of PEERS) {
       });
     }
 
+    test(`BarrierProcess.stdout is what ${where} prints, and no more`, async () => {
+      await using child = spawnWithBarrier(command, {
+        args: [
+          "print=Hello",
+          "place",
+          "print=half way",
+          "place=1",
+          "print=bye",
+        ],
+        channel,
+        stdout: "piped",
+        stderr: "null",
+      });
+      child.place();
+      child.place();
+      const [output] = await Promise.all([child.stdout.text(), child.sync()]);
+      assertEquals(output, "Hello\nhalf way\nbye\n");
+      assertEquals(child.note, "1");
+    });
+
     // A shell is ended by its first write to a peer that is gone.
     if (language === "bash") continue;
 
@@ -229,54 +191,88 @@ for (const { language, command, ignore } of PEERS) {
         `${waitNext} false hung up`,
       ]);
     });
+  }
 
-    for (
-      const [what, input, said, sent] of [
-        [
-          "text",
-          "half way\n",
-          channel === "fd" ? "true half way" : "false broke the protocol",
-          channel === "fd" ? "" : "abort this is not the barrier protocol\n",
-        ],
-        [
-          "a line that is too long",
-          `+${"x".repeat(4096)}`,
-          "false broke the protocol",
-          "abort this is not the barrier protocol\n",
-        ],
-        ["half a line", "half a", "false hung up", ""],
-      ] as const
-    ) {
-      test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
-        const answer = await converse([...command, waitNext], channel, input);
-        assertEquals(answer, { said: [`${waitNext} ${said}`], sent });
+  // peer_test.ts tells it the same over "stdio".
+  const test = (name: string, fn: () => Promise<void>) =>
+    Deno.test({ name, ignore, fn });
+  const where = `a ${language} peer`;
+
+  for (
+    const [what, input, said] of [
+      ["text", "half way\n", "true half way"],
+      ["text that ends in CR LF", "half way\r\n", "true half way"],
+      ["text with a byte order mark", "\ufeffhalf\n", "true \ufeffhalf"],
+      ["a note that starts with +", "++1\n", "true +1"],
+      ["half a line", "half a", "false hung up"],
+    ] as const
+  ) {
+    test(`PROTOCOL.md is followed by ${where} that reads ${what} from a descriptor`, async () => {
+      const answer = await converse([...command, waitNext], input);
+      assertEquals(answer, { said: [`${waitNext} ${said}`], sent: "" });
+    });
+  }
+
+  test(`PROTOCOL.md is followed by ${where} that places and aborts on a descriptor`, async () => {
+    const calls = ["place", "place=half way", "print=Hello", "abort=disk full"];
+    const { sent } = await converse([...command, ...calls], "");
+    assertEquals(sent, "\n+half way\nabort disk full\n");
+  });
+
+  test(`PROTOCOL.md is followed by ${where} whose channel is descriptor 9`, async () => {
+    const calls = [waitNext, "place=half way"];
+    const answer = await converse([...command, ...calls], "+go\n", 9);
+    assertEquals(answer, {
+      said: [`${waitNext} true go`, "place true go"],
+      sent: "+half way\n",
+    });
+  });
+
+  if (!checks) continue;
+
+  for (
+    const [what, input] of [
+      ["a line that is too long", `${"x".repeat(4097)}\n`],
+      ["a line that is too long and has no end", "x".repeat(4097)],
+      ["a line with a control character", "half\tway\n"],
+      ["a line that is not UTF-8", Uint8Array.of(0x78, 0xff, 0x0a)],
+    ] as const
+  ) {
+    test(`PROTOCOL.md is followed by ${where} that reads ${what} from a descriptor`, async () => {
+      const answer = await converse([...command, waitNext], input);
+      assertEquals(answer, {
+        said: [`${waitNext} false broke the protocol`],
+        sent: "abort this is not the barrier protocol\n",
       });
-    }
+    });
   }
 }
 
-/** Runs a peer with a parent that sends it just these bytes. */
+/** Runs a peer with a parent that sends just these bytes to a descriptor. */
 async function converse(
   [command, ...args]: string[],
-  channel: BarrierChannelKind,
-  input: string,
+  input: string | Uint8Array,
+  fd = 3,
 ): Promise<{ said: string[]; sent: string }> {
-  const fd = channel === "fd";
   const child = spawnWithNode(command!, args, {
-    env: { ...Deno.env.toObject(), BARRIER_CHANNEL: fd ? "fd:3" : "stdio" },
-    stdio: fd ? ["ignore", "ignore", "pipe", "pipe"] : "pipe",
+    env: { ...Deno.env.toObject(), BARRIER_CHANNEL: `fd:${fd}` },
+    stdio: Array.from(
+      { length: fd + 1 },
+      (_, i) => i === 2 || i === fd ? "pipe" : "ignore",
+    ),
   });
   const exit = once(child, "exit");
-  (child.stdio[fd ? 3 : 0] as Socket).end(input);
+  const channel = child.stdio[fd] as Socket;
+  channel.end(input);
   const [said, sent] = await Promise.all([
-    text(child.stderr!),
-    text(child.stdio[fd ? 3 : 1] as Socket),
+    buffer(child.stderr!),
+    buffer(channel),
     exit,
   ]);
-  return { said: results(said), sent };
+  return { said: results(said.toString()), sent: sent.toString() };
 }
 
-for (const { file } of PEERS) {
+for (const { file } of PEER_PROGRAMS) {
   Deno.test(`PROTOCOL.md shows ${file} as it is tested`, async () => {
     const source = await Deno.readTextFile(`${TESTDATA}/${file}`);
     const body = source.slice(source.indexOf("\n\n") + 2); // without its head
@@ -349,11 +345,11 @@ async function assertLivesOn(daemon: BarrierProcess): Promise<void> {
 
 for (const channel of CHANNELS) {
   const fd = channel === "fd" ? 3 : 1;
+  const rs = channel === "fd" ? "" : "\\036";
 
   Deno.test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
-    await using child = shell(`echo >&${fd}; exec sleep 1000 ${fd}>&-`, {
-      channel,
-    });
+    const script = `printf '${rs}\\n' >&${fd}; exec sleep 1000 ${fd}>&-`;
+    await using child = shell(script, { channel });
     assert(await child.waitNext());
     assertFalse(await child.waitNext());
     assertEquals(
@@ -381,7 +377,8 @@ for (const channel of CHANNELS) {
   });
 
   Deno.test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
-    await using child = shell(`yes '' | head -c 10000000 >&${fd}`, { channel });
+    const script = `yes "$(printf '${rs}')" | head -n 10000000 >&${fd}`;
+    await using child = shell(script, { channel });
     await child.exited;
     for (let placed = 0; placed < 10_000_000; placed++) child.place();
     assert(await child.sync());
@@ -392,8 +389,8 @@ for (const channel of CHANNELS) {
   Deno.test(`Barrier.waitNext() takes a gigabyte of barriers over "${channel}" in constant memory`, async () => {
     const script = `
       for quarter in 1 2 3 4; do
-        yes '' | head -c ${256 * MEGABYTE}
-        echo +$quarter
+        yes "$(printf '${rs}')" | head -c ${256 * MEGABYTE}
+        printf '${rs}+%s\\n' $quarter
       done >&${fd}
     `;
     await using child = shell(script, { channel });
@@ -409,14 +406,14 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test('Barrier.signal quotes what a child prints over "stdio" that does not speak the protocol', async () => {
-  await using child = spawnWithBarrier(["echo", "hello"], { channel: "stdio" });
+Deno.test('BarrierProcess.stdout is what a program prints over "stdio" that does not know of barriers', async () => {
+  await using child = spawnWithBarrier(["echo", "hello"], {
+    channel: "stdio",
+    stdout: "piped",
+  });
+  assertEquals(await child.stdout.text(), "hello\n");
   assertFalse(await child.waitNext());
-  assert(child.weAborted);
-  assertEquals(
-    child.signal.reason.message,
-    'Cannot read "hello" from the peer: it is no barrier and no abortion, a program whose stdout is the channel must print to stderr',
-  );
+  assertFalse(child.iAborted);
 });
 
 Deno.test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {

@@ -4,7 +4,7 @@
  * The child's side of a barrier. It makes the calls that its arguments name:
  *
  *     cc -o peer peer.c
- *     ./peer place wait_next place="half way" sync abort="disk full"
+ *     ./peer print=Hello place wait_next place="half way" sync
  */
 
 #include <errno.h>
@@ -18,8 +18,8 @@
 #define BARRIER_LINE_MAX 4096
 
 struct barrier {
+        bool stdio;
         int in, out;
-        bool accepts_text;
         long barriers;
         bool i_aborted, they_aborted;
         char note[BARRIER_LINE_MAX + 1];
@@ -28,27 +28,98 @@ struct barrier {
         size_t length;
 };
 
+static void die(const char *why)
+{
+        fprintf(stderr, "Cannot use the barrier: %s\n", why);
+        exit(EXIT_FAILURE);
+}
+
 static void barrier_init(struct barrier *b)
 {
         const char *channel = getenv("BARRIER_CHANNEL");
         const char *state = getenv("BARRIER_STATE");
 
-        if (!channel) {
-                fprintf(stderr, "BARRIER_CHANNEL is not set\n");
-                exit(EXIT_FAILURE);
-        }
         memset(b, 0, sizeof(*b));
-        b->accepts_text = strcmp(channel, "stdio") != 0;
-        if (strcmp(channel, "stdio") == 0) {
+        if (channel && strcmp(channel, "stdio") == 0) {
+                b->stdio = true;
                 b->in = STDIN_FILENO;
                 b->out = STDOUT_FILENO;
+        } else if (channel && sscanf(channel, "fd:%d", &b->in) == 1) {
+                b->out = b->in;
         } else {
-                b->in = b->out = atoi(channel + strlen("fd:"));
+                die("BARRIER_CHANNEL does not name a channel");
         }
         b->barriers = state ? atol(state) : 0;
         unsetenv("BARRIER_CHANNEL");
         unsetenv("BARRIER_STATE");
         signal(SIGPIPE, SIG_IGN); /* what a peer had sent can still be read */
+}
+
+/* Whether a line is short enough, and UTF-8 without control characters. */
+static bool is_valid(const char *line, size_t length)
+{
+        static const unsigned long least[] = { 0, 0x80, 0x800, 0x10000 };
+        const unsigned char *next = (const unsigned char *)line;
+        const unsigned char *end = next + length;
+
+        if (length > BARRIER_LINE_MAX)
+                return false;
+        while (next < end) {
+                unsigned long c = *next++;
+                int more; /* bytes of this character */
+
+                if (c < 0x80)
+                        more = 0;
+                else if (c >= 0xc0 && c < 0xe0)
+                        more = 1;
+                else if (c >= 0xe0 && c < 0xf0)
+                        more = 2;
+                else if (c >= 0xf0 && c < 0xf8)
+                        more = 3;
+                else
+                        return false;
+                if (end - next < more)
+                        return false;
+                if (more > 0)
+                        c &= 0x3f >> more;
+                for (int i = 0; i < more; i++) {
+                        if ((*next & 0xc0) != 0x80)
+                                return false;
+                        c = c << 6 | (*next++ & 0x3f);
+                }
+                if (c < least[more] || c > 0x10ffff)
+                        return false;
+                if (c >= 0xd800 && c < 0xe000) /* a surrogate */
+                        return false;
+                if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* a control character */
+                        return false;
+        }
+        return true;
+}
+
+static void send_line(const struct barrier *b, const char *head, const char *text)
+{
+        char line[BARRIER_LINE_MAX + sizeof("\036\n")];
+        const char *rs = b->stdio ? "\036" : "";
+        size_t size = snprintf(line, sizeof(line), "%s%s%s\n", rs, head, text);
+        const char *rest = line;
+
+        if (!is_valid(line + strlen(rs), size - strlen(rs) - strlen("\n")))
+                die("a note or a reason must be one line of text");
+        if (b->stdio)
+                fflush(stdout); /* what was printed before comes first */
+        while (size > 0) {
+                ssize_t written = write(b->out, rest, size);
+
+                if (written >= 0) {
+                        rest += written;
+                        size -= written;
+                } else if (errno == EPIPE || errno == ECONNRESET) {
+                        return; /* the peer is gone */
+                } else if (errno != EINTR) {
+                        die(strerror(errno));
+                }
+        }
 }
 
 static bool barrier_is_aborted(const struct barrier *b)
@@ -60,10 +131,7 @@ static bool barrier_place(struct barrier *b, const char *note)
 {
         if (barrier_is_aborted(b))
                 return false;
-        if (note)
-                dprintf(b->out, "+%s\n", note);
-        else
-                dprintf(b->out, "\n");
+        send_line(b, note ? "+" : "", note ? note : "");
         b->barriers++;
         return true;
 }
@@ -71,10 +139,7 @@ static bool barrier_place(struct barrier *b, const char *note)
 static bool barrier_abort(struct barrier *b, const char *reason)
 {
         if (!b->i_aborted) {
-                if (reason)
-                        dprintf(b->out, "abort %s\n", reason);
-                else
-                        dprintf(b->out, "abort\n");
+                send_line(b, reason ? "abort " : "abort", reason ? reason : "");
                 b->i_aborted = true;
         }
         return !b->they_aborted;
@@ -92,20 +157,28 @@ static void violation(struct barrier *b)
         they_abort(b, "broke the protocol");
 }
 
-static void read_line(struct barrier *b, const char *line)
+static void read_line(struct barrier *b)
 {
-        if (line[0] == '\0') {
+        char *line = b->line;
+
+        if (b->length > 0 && line[b->length - 1] == '\r')
+                b->length--;
+        line[b->length] = '\0';
+        if (!is_valid(line, b->length)) {
+                violation(b);
+        } else if (b->length == 0) {
                 b->barriers--;
         } else if (strcmp(line, "abort") == 0) {
                 they_abort(b, "");
         } else if (strncmp(line, "abort ", strlen("abort ")) == 0) {
                 they_abort(b, line + strlen("abort "));
-        } else if (line[0] == '+' || b->accepts_text) {
+        } else if (line[0] == '+' || !b->stdio) {
                 b->barriers--;
                 snprintf(b->note, sizeof(b->note), "%s", line + (line[0] == '+'));
         } else {
                 violation(b);
         }
+        b->length = 0;
 }
 
 /* Waits until something arrives, and takes all that has. */
@@ -121,15 +194,15 @@ static void take(struct barrier *b)
                 they_abort(b, "hung up");
 
         for (ssize_t i = 0; i < size && !b->they_aborted; i++) {
-                if (received[i] == '\n') {
-                        b->line[b->length] = '\0';
-                        b->length = 0;
-                        read_line(b, b->line);
-                } else if (b->length < BARRIER_LINE_MAX) {
+                /* There is room for a CR behind a line that is full. */
+                size_t room = BARRIER_LINE_MAX + (received[i] == '\r');
+
+                if (received[i] == '\n')
+                        read_line(b);
+                else if (b->length < room)
                         b->line[b->length++] = received[i];
-                } else {
+                else
                         violation(b);
-                }
         }
 }
 
@@ -155,10 +228,17 @@ int main(int argc, char *argv[])
 
         barrier_init(&b);
         for (int i = 1; i < argc; i++) {
-                const char *call = strtok(argv[i], "=");
-                const char *text = strtok(NULL, "");
+                char *call = argv[i], *text = strchr(call, '=');
                 bool result = false;
 
+                if (text)
+                        *text++ = '\0';
+                if (strcmp(call, "crash") == 0) {
+                        raise(SIGKILL);
+                } else if (strcmp(call, "print") == 0) {
+                        puts(text ? text : "");
+                        continue;
+                }
                 if (strcmp(call, "place") == 0)
                         result = barrier_place(&b, text);
                 else if (strcmp(call, "abort") == 0)
@@ -167,8 +247,6 @@ int main(int argc, char *argv[])
                         result = barrier_wait_next(&b);
                 else if (strcmp(call, "sync") == 0)
                         result = barrier_sync(&b);
-                else if (strcmp(call, "crash") == 0)
-                        raise(SIGKILL);
                 fprintf(stderr, "%s %s %s\n", call, result ? "true" : "false",
                         result ? b.note : b.reason);
         }

@@ -3,14 +3,29 @@
 /*
  * The child's side of a barrier. It makes the calls that its arguments name:
  *
- *     node peer.mjs place waitNext place="half way" sync abort="disk full"
+ *     node peer.mjs print=Hello place waitNext place="half way" sync
  */
 
+import { Buffer } from "node:buffer";
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import process from "node:process";
 
 const LINE_MAX = 4096;
+const CR = 0x0d;
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decodeLine(line) {
+  const text = decoder.decode(line); // throws where it is not UTF-8
+  if (line.length > LINE_MAX || /\p{Cc}/u.test(text)) {
+    throw new TypeError("not one line of text");
+  }
+  return text;
+}
+
+function withoutCr(line) {
+  return line.at(-1) === CR ? line.subarray(0, -1) : line;
+}
 
 /** One wait at a time: call the next when the last has ended. */
 class Barrier {
@@ -18,23 +33,28 @@ class Barrier {
   theyAborted = false;
   note = "";
   reason = "";
-  #acceptsText;
-  #out;
+  #stdio;
+  #fd;
   #readable;
   #arrivals;
   #barriers;
-  #line = ""; // the one whose end has not arrived yet
+  #line = Buffer.alloc(0); // the one whose end has not arrived yet
 
   constructor() {
     const { BARRIER_CHANNEL: channel, BARRIER_STATE: state } = process.env;
     delete process.env.BARRIER_CHANNEL;
     delete process.env.BARRIER_STATE;
-    const stdio = channel === "stdio";
-    const fd = Number(channel.replace("fd:", ""));
-    this.#acceptsText = !stdio;
-    this.#out = stdio ? 1 : fd;
-    this.#readable = new Socket({ fd: stdio ? 0 : fd, readable: true });
-    this.#readable.setEncoding("utf8");
+    this.#stdio = channel === "stdio";
+    if (this.#stdio) {
+      this.#readable = process.stdin;
+      // When the peer is gone, what it had sent can still be read.
+      process.stdout.on("error", () => {});
+      // Line by line, so that what another program prints cannot get into one.
+      process.stdout._writev = null;
+    } else {
+      this.#fd = Number(channel.replace("fd:", ""));
+      this.#readable = new Socket({ fd: this.#fd, readable: true });
+    }
     this.#arrivals = this.#readable[Symbol.asyncIterator]();
     this.#barriers = Number(state ?? 0);
   }
@@ -74,11 +94,17 @@ class Barrier {
     this.#readable.destroy();
   }
 
-  #send(line) {
+  #send(text) {
+    decodeLine(Buffer.from(text)); // throws where the peer would not accept it
+    if (this.#stdio) {
+      // It stays behind what console.log() has not written yet.
+      process.stdout.write(`\x1e${text}\n`);
+      return;
+    }
     // A write of the socket's that fails would destroy it, unread.
-    for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
+    for (let rest = Buffer.from(`${text}\n`); rest.length > 0;) {
       try {
-        rest = rest.subarray(writeSync(this.#out, rest));
+        rest = rest.subarray(writeSync(this.#fd, rest));
       } catch (error) {
         if (error.code !== "EAGAIN") return; // the peer is gone
       }
@@ -89,24 +115,30 @@ class Barrier {
   async #take() {
     const { value: received } = await this.#arrivals.next().catch(() => ({}));
     if (received === undefined) return this.#theyAbort("hung up");
-    const lines = (this.#line + received).split("\n");
-    this.#line = lines.pop();
-    for (const line of lines) {
-      if (!this.theyAborted) this.#readLine(line);
+    let rest = Buffer.concat([this.#line, received]);
+    for (let end; (end = rest.indexOf("\n")) >= 0;) {
+      this.#readLine(withoutCr(rest.subarray(0, end)));
+      if (this.theyAborted) return;
+      rest = rest.subarray(end + 1);
     }
-    if (this.#line.length > LINE_MAX) this.#violation();
+    this.#line = rest;
+    if (withoutCr(rest).length > LINE_MAX) this.#violation();
   }
 
   #readLine(line) {
-    if (line.length > LINE_MAX) {
-      this.#violation();
-    } else if (line === "") {
+    let text;
+    try {
+      text = decodeLine(line);
+    } catch {
+      return this.#violation();
+    }
+    if (text === "") {
       this.#barriers--;
-    } else if (line === "abort" || line.startsWith("abort ")) {
-      this.#theyAbort(line.slice("abort ".length));
-    } else if (line.startsWith("+") || this.#acceptsText) {
+    } else if (text === "abort" || text.startsWith("abort ")) {
+      this.#theyAbort(text.slice("abort ".length));
+    } else if (text.startsWith("+") || !this.#stdio) {
       this.#barriers--;
-      this.note = line.replace(/^\+/, "");
+      this.note = text.replace(/^\+/, "");
     } else {
       this.#violation();
     }
@@ -125,9 +157,14 @@ class Barrier {
 
 const barrier = new Barrier();
 for (const argument of process.argv.slice(2)) {
-  const [, call, text] = /^(\w+)(?:=(.*))?$/.exec(argument);
-  if (call === "crash") process.kill(process.pid, "SIGKILL");
-  const result = await barrier[call](text);
-  console.error(call, result, result ? barrier.note : barrier.reason);
+  const [, call, text] = /^(\w+)(?:=(.*))?$/s.exec(argument);
+  if (call === "crash") {
+    process.kill(process.pid, "SIGKILL");
+  } else if (call === "print") {
+    console.log(text);
+  } else {
+    const result = await barrier[call](text);
+    console.error(call, result, result ? barrier.note : barrier.reason);
+  }
 }
 barrier.destroy();

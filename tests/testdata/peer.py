@@ -2,21 +2,30 @@
 
 """The child's side of a barrier. It makes the calls that its arguments name:
 
-python3 peer.py place wait_next place="half way" sync abort="disk full"
+python3 peer.py print=Hello place wait_next place="half way" sync
 """
 
 import os
+import re
 import signal
 import sys
 
 LINE_MAX = 4096
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def decode_line(line):
+    text = line.decode()  # a UnicodeDecodeError is a ValueError
+    if len(line) > LINE_MAX or CONTROL_CHARACTER.search(text):
+        raise ValueError("not one line of text")
+    return text
 
 
 class Barrier:
     def __init__(self):
         channel = os.environ.pop("BARRIER_CHANNEL")
-        self._accepts_text = channel != "stdio"
-        if channel == "stdio":
+        self._stdio = channel == "stdio"
+        if self._stdio:
             self._in, self._out = 0, 1
         else:
             self._in = self._out = int(channel.removeprefix("fd:"))
@@ -55,9 +64,15 @@ class Barrier:
             self._take()
         return not self.is_aborted
 
-    def _send(self, line):
+    def _send(self, text):
+        line = text.encode()
+        decode_line(line)  # raises where the peer would not accept it
+        rest = (b"\x1e" if self._stdio else b"") + line + b"\n"
         try:
-            os.write(self._out, line.encode() + b"\n")
+            if self._stdio:
+                sys.stdout.flush()  # what was printed before comes first
+            while rest:
+                rest = rest[os.write(self._out, rest) :]
         except ConnectionError:
             pass  # the peer is gone; what it had sent can still be read
 
@@ -71,20 +86,22 @@ class Barrier:
             return self._they_abort("hung up")
         *lines, self._line = (self._line + received).split(b"\n")
         for line in lines:
-            if not self.they_aborted:
-                self._read_line(line)
-        if len(self._line) > LINE_MAX:
+            self._read_line(line.removesuffix(b"\r"))
+            if self.they_aborted:
+                return
+        if len(self._line.removesuffix(b"\r")) > LINE_MAX:
             self._violation()
 
     def _read_line(self, line):
-        text = line.decode(errors="replace")
-        if len(line) > LINE_MAX:
-            self._violation()
-        elif text == "":
+        try:
+            text = decode_line(line)
+        except ValueError:
+            return self._violation()
+        if text == "":
             self._barriers -= 1
         elif text == "abort" or text.startswith("abort "):
             self._they_abort(text[6:])
-        elif text.startswith("+") or self._accepts_text:
+        elif text.startswith("+") or not self._stdio:
             self._barriers -= 1
             self.note = text.removeprefix("+")
         else:
@@ -104,7 +121,9 @@ for argument in sys.argv[1:]:
     call, *text = argument.split("=", 1)
     if call == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
-    if getattr(barrier, call)(*text):
+    elif call == "print":
+        print(*text)
+    elif getattr(barrier, call)(*text):
         print(call, "true", barrier.note, file=sys.stderr)
     else:
         print(call, "false", barrier.reason, file=sys.stderr)

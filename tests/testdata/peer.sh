@@ -3,31 +3,36 @@
 
 # The child's side of a barrier. It makes the calls that its arguments name:
 #
-#     peer.sh place wait_next place="half way" sync abort="disk full"
+#     peer.sh print=Hello place wait_next place="half way" sync abort="disk full"
 
 case ${BARRIER_CHANNEL:?} in
-  stdio) in=0 out=1 ;;
-  fd:*) in=${BARRIER_CHANNEL#fd:} out=$in ;;
+  stdio) in=0 out=1 rs=$'\036' ;;
+  fd:*) in=${BARRIER_CHANNEL#fd:} out=$in rs= ;;
 esac
 barriers=${BARRIER_STATE:-0}
 aborted=false
 unset BARRIER_CHANNEL BARRIER_STATE
 
+send() { # line
+  printf '%s%s\n' "$rs" "$1" >&"$out"
+}
+
 place() { # [note]
   if $aborted; then return 1; fi
-  if [ $# -gt 0 ]; then printf '+%s\n' "$1"; else echo; fi >&"$out"
+  if [ $# -gt 0 ]; then send "+$1"; else send ""; fi
   barriers=$((barriers + 1))
 }
 
 abort() { # [reason]
   if $aborted; then return; fi
-  printf 'abort%s\n' "${1+ $1}" >&"$out"
+  send "abort${1+ $1}"
   aborted=true
 }
 
 wait_next() {
   if $aborted; then return 1; fi
   IFS= read -r line <&"$in" || line="abort hung up"
+  line=${line%$'\r'}
   case $line in
     abort | "abort "*)
       reason=${line:6}
@@ -44,14 +49,14 @@ sync() {
   ! $aborted
 }
 
-crash() {
-  kill -KILL $$
-}
-
 for argument in "$@"; do
   call=("${argument%%=*}")
   if [[ $argument = *=* ]]; then call+=("${argument#*=}"); fi
-  if "${call[@]}"; then
+  if [[ ${call[0]} = crash ]]; then
+    kill -KILL $$
+  elif [[ ${call[0]} = print ]]; then
+    printf '%s\n' "${call[1]}"
+  elif "${call[@]}"; then
     echo "${call[0]} true $note" >&2
   else
     echo "${call[0]} false $reason" >&2
