@@ -6,10 +6,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { isInstalled } from "./_helpers/programs.ts";
-import { childModule } from "./_helpers/scripts.ts";
+import { childModule, inheritingModule } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
 const ignore = !isInstalled("bash");
+const PROTOCOL = await Deno.readTextFile(
+  `${import.meta.dirname}/../PROTOCOL.md`,
+);
 
 /** Shows how far a counter is from 0: nothing matches what is placed last. */
 const COUNT = `
@@ -22,10 +25,7 @@ Deno.test({
   name: "PROTOCOL.md shows how inheritBarrier() goes on where bash left off",
   ignore,
   fn: async () => {
-    const protocol = await Deno.readTextFile(
-      `${import.meta.dirname}/../PROTOCOL.md`,
-    );
-    const script = /```bash\n(.+?)```/s.exec(protocol)![1]!;
+    const script = /```bash\n(.+?)```/s.exec(PROTOCOL)![1]!;
     await using directory = await TempDir.make();
     await Deno.symlink(Deno.execPath(), `${directory.path}/deno`);
     await Deno.writeTextFile(
@@ -43,6 +43,45 @@ Deno.test({
     assertEquals(await child.stderr.text(), "true\nfalse\n");
   },
 });
+
+for (
+  const [what, pattern, error] of [
+    ["takes descriptor 7", /```\n(BARRIER_CHANNEL=.+?)```/s, undefined],
+    [
+      "does not take descriptor 7",
+      /```\n(BARRIER_CHANNEL=.+?\n)/,
+      "BadResource",
+    ],
+  ] as const
+) {
+  const variables = pattern.exec(PROTOCOL)![1]!.trim().replaceAll("\n", " ");
+
+  Deno.test({
+    name:
+      `PROTOCOL.md tells with which variables inheritBarrier() ${what}: ${variables}`,
+    ignore,
+    fn: async () => {
+      const body = `
+        const barrier = await inheritBarrier().catch((error) => error);
+        console.error(barrier.name);
+        barrier.place?.("from 7");
+      `;
+      const script = `
+        exec 7<&3 3<&-
+        unset DENO_EXTRA_STDIO_FDS
+        export ${variables}
+        exec "$@"
+      `;
+      await using child = spawnWithBarrier(["bash", "-c", script, "bash"], {
+        args: [Deno.execPath(), "run", "--allow-env", inheritingModule(body)],
+        stderr: "piped",
+      });
+      assertEquals(await child.waitNext(), error === undefined);
+      assertEquals(child.note, error === undefined ? "from 7" : undefined);
+      assertEquals(await child.stderr.text(), `${error}\n`);
+    },
+  });
+}
 
 for (const channel of CHANNELS) {
   const test = (name: string, fn: () => Promise<void>) =>

@@ -386,10 +386,13 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  Deno.test(`Barrier.waitNext() takes a gigabyte of barriers over "${channel}" in constant memory`, async () => {
+  // Those over "stdio" are searched for in the child's output, which takes longer.
+  const megabytes = channel === "fd" ? 1024 : 64;
+
+  Deno.test(`Barrier.waitNext() takes ${megabytes} MiB of barriers over "${channel}" in constant memory`, async () => {
     const script = `
       for quarter in 1 2 3 4; do
-        yes "$(printf '${rs}')" | head -c ${256 * MEGABYTE}
+        yes "$(printf '${rs}')" | head -c ${megabytes / 4 * MEGABYTE}
         printf '${rs}+%s\\n' $quarter
       done >&${fd}
     `;
@@ -402,7 +405,7 @@ for (const channel of CHANNELS) {
     }
     assertFalse(await child.waitNext());
     const [first, ...later] = peaks;
-    assertLess(Math.max(...later) - first!, 256 * MEGABYTE);
+    assertLess(Math.max(...later) - first!, 128 * MEGABYTE);
   });
 }
 
