@@ -52,7 +52,8 @@ static void barrier_init(struct barrier *b)
         b->barriers = state ? atol(state) : 0;
         unsetenv("BARRIER_CHANNEL");
         unsetenv("BARRIER_STATE");
-        signal(SIGPIPE, SIG_IGN); /* what a peer had sent can still be read */
+        /* When the peer is gone, what it had sent can still be read. */
+        signal(SIGPIPE, SIG_IGN);
 }
 
 /* Whether a line is short enough, and UTF-8 without control characters. */

@@ -101,7 +101,7 @@ class Barrier {
       process.stdout.write(`\x1e${text}\n`);
       return;
     }
-    // A write of the socket's that fails would destroy it, unread.
+    // Not with the socket: a write that fails destroys it, read or not.
     for (let rest = Buffer.from(`${text}\n`); rest.length > 0;) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest));
