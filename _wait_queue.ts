@@ -47,7 +47,10 @@ export class WaitQueue<T> {
    * It may let the waiter go, which is then not cancelled.
    * @returns What the waiter was let go with.
    */
-  wait(signal?: AbortSignal, onCancel?: () => void): Promise<T> {
+  wait(
+    signal?: AbortSignal,
+    onCancel?: (waiter: Waiter<T>) => void,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = {
         resolve,
@@ -65,9 +68,13 @@ export class WaitQueue<T> {
     });
   }
 
-  #listen(waiter: Waiter<T>, signal: AbortSignal, onCancel?: () => void): void {
+  #listen(
+    waiter: Waiter<T>,
+    signal: AbortSignal,
+    onCancel?: (waiter: Waiter<T>) => void,
+  ): void {
     const cancel = () => {
-      onCancel?.();
+      onCancel?.(waiter);
       if (!waiter.waiting) return;
       this.remove(waiter);
       waiter.reject(signal.reason);

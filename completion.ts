@@ -5,9 +5,9 @@
  * kernel's (`completion.c`, and chapter 5 of "Linux Device Drivers").
  *
  * A completion is a counter of what was completed and not yet taken, with a
- * queue in front of it. {@linkcode Completion.complete} lets exactly one waiter
+ * queue in front of it. {@linkcode Completion.prototype.complete} lets exactly one waiter
  * go, the one that has waited longest or, if none waits, the next to come.
- * {@linkcode Completion.completeAll} lets all go, now and later.
+ * {@linkcode Completion.prototype.completeAll} lets all go, now and later.
  *
  * {@linkcode Completion} is for the tasks of one event loop,
  * {@linkcode SharedCompletion} for threads, which in Deno are workers.
@@ -31,7 +31,7 @@
  * @module
  */
 
-const RESOLVED: Promise<void> = Promise.resolve();
+import { type Waiter, WaitQueue } from "./_wait_queue.ts";
 
 /**
  * What a shared counter holds after `completeAll`. There it stays, as the
@@ -42,20 +42,16 @@ const ALL = 2 ** 31 - 1;
 /** The longest delay that a timer takes. */
 const LONG = 2 ** 31 - 1;
 
-/** Options for {@linkcode Completion.wait} and {@linkcode SharedCompletion.wait}. */
+/**
+ * Options for {@linkcode Completion.prototype.wait} and
+ * {@linkcode SharedCompletion.prototype.wait}.
+ */
 export interface CompletionWaitOptions {
   /**
    * Cancels the wait: it rejects with the signal's reason, takes no completion
    * and loses none. `AbortSignal.timeout(ms)` makes a timeout, in milliseconds.
    */
-  signal?: AbortSignal;
-}
-
-/** A place in the queue of waiters. */
-interface Waiter {
-  resolve: () => void;
-  previous: Waiter | undefined;
-  next: Waiter | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -75,15 +71,14 @@ interface Waiter {
 export class Completion {
   /** What was completed and not yet taken; infinite after `completeAll`. */
   #count = 0;
-  #head: Waiter | undefined;
-  #tail: Waiter | undefined;
+  readonly #waiters = new WaitQueue<void>();
 
   /**
    * Whether a completion waits to be taken.
    *
    * Mirrors `completion_done`.
    *
-   * @returns `true` if the next {@linkcode Completion.wait} need not wait.
+   * @returns `true` if the next {@linkcode Completion.prototype.wait} need not wait.
    *
    * @example Usage
    * ```ts
@@ -135,28 +130,8 @@ export class Completion {
   wait(options?: CompletionWaitOptions): Promise<void> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.tryWait()) return RESOLVED;
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        resolve,
-        previous: this.#tail,
-        next: undefined,
-      };
-      if (signal !== undefined) {
-        const cancel = () => {
-          this.#remove(waiter);
-          reject(signal.reason);
-        };
-        waiter.resolve = () => {
-          signal.removeEventListener("abort", cancel);
-          resolve();
-        };
-        signal.addEventListener("abort", cancel, { once: true });
-      }
-      if (this.#tail) this.#tail.next = waiter;
-      else this.#head = waiter;
-      this.#tail = waiter;
-    });
+    if (this.tryWait()) return Promise.resolve();
+    return this.#waiters.wait(signal);
   }
 
   /**
@@ -200,17 +175,12 @@ export class Completion {
    * ```
    */
   complete(): void {
-    const waiter = this.#head;
-    if (waiter === undefined) {
-      this.#count++;
-      return;
-    }
-    this.#remove(waiter);
-    waiter.resolve();
+    if (this.#waiters.size > 0) this.#waiters.release();
+    else this.#count++;
   }
 
   /**
-   * Lets all waiters go, now and later, until {@linkcode Completion.reinit}.
+   * Lets all waiters go, now and later, until {@linkcode Completion.prototype.reinit}.
    *
    * Mirrors `complete_all`.
    *
@@ -227,7 +197,7 @@ export class Completion {
    */
   completeAll(): void {
     this.#count = Infinity;
-    while (this.#head) this.complete();
+    this.#waiters.releaseAll();
   }
 
   /**
@@ -250,32 +220,16 @@ export class Completion {
   reinit(): void {
     this.#count = 0;
   }
-
-  #remove(waiter: Waiter): void {
-    const { previous, next } = waiter;
-    if (previous) previous.next = next;
-    else this.#head = next;
-    if (next) next.previous = previous;
-    else this.#tail = previous;
-  }
 }
 
-/** Options for {@linkcode SharedCompletion.waitSync}. */
+/** Options for {@linkcode SharedCompletion.prototype.waitSync}. */
 export interface CompletionWaitSyncOptions {
   /**
    * How long to wait, in milliseconds.
    *
    * @default {Infinity}
    */
-  timeout?: number;
-}
-
-/** One who waits in this thread, and has a place in the engine's queue. */
-interface Sleeper {
-  resolve: () => void;
-  reject: (reason: unknown) => void;
-  /** Whether its place in the engine's queue may still be there. */
-  asleep: boolean;
+  timeout?: number | undefined;
 }
 
 /**
@@ -324,17 +278,21 @@ export class SharedCompletion {
   #counter: Int32Array<SharedArrayBuffer> = new Int32Array(
     new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
   );
-  /** Those who wait in this thread, the one that has waited longest first. */
-  readonly #sleepers = new Set<Sleeper>();
+  /** Those who wait in this thread. */
+  readonly #waiters = new WaitQueue<void>();
+  /** Those of them whose place in the engine's queue may still be there. */
+  readonly #asleep = new WeakSet<Waiter<void>>();
   /** Keeps the event loop alive while one sleeps, which the engine does not. */
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
    * Makes a thread's own view of a completion that another thread has made.
    *
-   * @param buffer What {@linkcode SharedCompletion.buffer} was there. A new
+   * @param buffer What {@linkcode SharedCompletion.prototype.buffer} was there. A new
    * buffer, of 4 bytes or more, is a completion that is not done.
    * @returns The completion.
+   * @throws {TypeError} If `buffer` is no `SharedArrayBuffer`.
+   * @throws {RangeError} If it is too small, or holds no counter.
    *
    * @example Usage
    * ```ts
@@ -392,7 +350,7 @@ export class SharedCompletion {
    *
    * Mirrors `completion_done`.
    *
-   * @returns `true` if the next {@linkcode SharedCompletion.wait} need not
+   * @returns `true` if the next {@linkcode SharedCompletion.prototype.wait} need not
    * wait, unless another thread takes the completion first.
    *
    * @example Usage
@@ -408,7 +366,7 @@ export class SharedCompletion {
    */
   get done(): boolean {
     this.#serve();
-    return this.#sleepers.size === 0 && this.#load() > 0;
+    return this.#waiters.size === 0 && this.#load() > 0;
   }
 
   /**
@@ -419,7 +377,8 @@ export class SharedCompletion {
    * `_killable` and `_timeout` variants.
    *
    * @param options A signal to cancel the wait.
-   * @returns A promise that resolves when a completion was taken.
+   * @returns A promise that resolves when a completion was taken. It rejects
+   * with a `RangeError` if the buffer no longer holds a counter.
    *
    * @example Usage
    * ```ts
@@ -448,30 +407,19 @@ export class SharedCompletion {
   wait(options?: CompletionWaitOptions): Promise<void> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      if (this.tryWait()) return resolve();
-      const sleeper: Sleeper = { resolve, reject, asleep: false };
-      if (signal !== undefined) {
-        const cancel = () => {
-          try {
-            this.#serve(); // what came before the cancellation counts
-          } catch {
-            // A buffer that holds no counter brings nothing.
-          }
-          if (!this.#sleepers.has(sleeper)) return;
-          this.#remove(sleeper);
-          reject(signal.reason);
-        };
-        sleeper.resolve = () => {
-          signal.removeEventListener("abort", cancel);
-          resolve();
-        };
-        signal.addEventListener("abort", cancel, { once: true });
-      }
-      this.#sleepers.add(sleeper);
+    try {
+      if (this.tryWait()) return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { last } = this.#waiters;
+    const waiting = this.#waiters.wait(signal, this.#onCancel);
+    const waiter = this.#waiters.last;
+    if (waiter && waiter !== last) { // else the signal is none
       this.#timer ??= setInterval(() => {}, LONG);
-      this.#sleep(sleeper);
-    });
+      this.#sleep(waiter);
+    }
+    return waiting;
   }
 
   /**
@@ -483,6 +431,10 @@ export class SharedCompletion {
    * @param options How long to wait.
    * @returns `true` if a completion was taken, `false` if the time was over
    * first.
+   * @throws {TypeError} If `options.timeout` is no number, or this thread may
+   * not block.
+   * @throws {RangeError} If `options.timeout` is negative or `NaN`, or the buffer
+   * no longer holds a counter.
    *
    * @example Usage
    * ```ts
@@ -538,7 +490,7 @@ export class SharedCompletion {
    */
   tryWait(): boolean {
     this.#serve();
-    return this.#sleepers.size === 0 && this.#take();
+    return this.#waiters.size === 0 && this.#take();
   }
 
   /**
@@ -547,7 +499,7 @@ export class SharedCompletion {
    *
    * Mirrors `complete`. Like the kernel's counter, this one does not wrap: at
    * 2,147,483,647 it stays, which is as good as
-   * {@linkcode SharedCompletion.completeAll}.
+   * {@linkcode SharedCompletion.prototype.completeAll}.
    *
    * @example Usage
    * ```ts
@@ -569,7 +521,7 @@ export class SharedCompletion {
 
   /**
    * Lets all waiters go, now and later, until
-   * {@linkcode SharedCompletion.reinit}.
+   * {@linkcode SharedCompletion.prototype.reinit}.
    *
    * Mirrors `complete_all`.
    *
@@ -594,7 +546,7 @@ export class SharedCompletion {
    * on waiting.
    *
    * Mirrors `reinit_completion` (once `INIT_COMPLETION`), and like there, make
-   * sure that all whom {@linkcode SharedCompletion.completeAll} let go have
+   * sure that all whom {@linkcode SharedCompletion.prototype.completeAll} let go have
    * gone: one in another thread that has not yet woken finds nothing to take.
    *
    * @example Usage
@@ -641,45 +593,55 @@ export class SharedCompletion {
   }
 
   #serveOne(): boolean {
-    const [sleeper] = this.#sleepers;
-    if (sleeper === undefined || !this.#take()) return false;
-    sleeper.resolve();
-    this.#remove(sleeper);
+    const waiter = this.#waiters.first;
+    if (waiter === undefined || !this.#take()) return false;
+    this.#waiters.release();
+    this.#leave(waiter);
     return true;
   }
 
   /** Looks for a completion, and sleeps in the engine's queue, in turn. */
-  #sleep(sleeper: Sleeper): void {
-    sleeper.asleep = false;
+  #sleep(waiter: Waiter<void>): void {
+    this.#asleep.delete(waiter);
     for (;;) {
       try {
         this.#serveOne();
       } catch (error) {
-        this.#remove(sleeper);
-        return sleeper.reject(error);
+        this.#waiters.remove(waiter);
+        this.#leave(waiter);
+        return waiter.reject(error);
       }
-      if (!this.#sleepers.has(sleeper)) return;
+      if (!waiter.waiting) return;
       const sleep = Atomics.waitAsync(this.#counter, 0, 0);
       if (!sleep.async) continue; // there is one by now
-      sleeper.asleep = true;
-      sleep.value.then(() => this.#sleep(sleeper));
+      this.#asleep.add(waiter);
+      sleep.value.then(() => this.#sleep(waiter));
       return;
     }
   }
 
-  #remove(sleeper: Sleeper): void {
-    this.#sleepers.delete(sleeper);
+  readonly #onCancel = (waiter: Waiter<void>): void => {
+    try {
+      this.#serve(); // what came before the cancellation counts
+    } catch {
+      // A buffer that holds no counter brings nothing.
+    }
+    if (waiter.waiting) this.#leave(waiter);
+  };
+
+  /** A waiter has gone, or is about to. */
+  #leave(waiter: Waiter<void>): void {
     // A task that waits again at once shall not pay for another timer.
-    if (this.#sleepers.size === 0) RESOLVED.then(() => this.#unref());
+    queueMicrotask(() => this.#unref());
     // Nobody can leave the engine's queue but by being woken, and who left us
     // would swallow another's wake-up there. So all are woken, in all threads,
     // and who still waits goes to sleep again.
-    if (sleeper.asleep) Atomics.notify(this.#counter, 0);
+    if (this.#asleep.has(waiter)) Atomics.notify(this.#counter, 0);
   }
 
   /** Lets the event loop end if nobody sleeps. */
   #unref(): void {
-    if (this.#sleepers.size > 0) return;
+    if (this.#waiters.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
