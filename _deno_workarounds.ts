@@ -162,8 +162,7 @@ const FIRST_FD = 3;
  * knows those that another Deno handed on (2.9 and later), or that the variable
  * DENO_EXTRA_STDIO_FDS names, and only these can be asked for their status.
  *
- * A socket that listens opens as well. It is told by its first read, which
- * fails.
+ * A socket that listens opens as well, and fails at its first read.
  *
  * Remove when Deno refuses descriptors of its own, and sockets that listen.
  *
@@ -177,8 +176,9 @@ export async function openInheritedSocket(fd: number): Promise<Socket> {
       builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
     }
     const socket = new Socket({ fd });
-    await mustBeConnected(socket);
-    return socket;
+    if (!listens(socket)) return socket;
+    socket.destroy();
+    throw new Error("it is a socket that listens");
   } catch (cause) {
     throw new Deno.errors.BadResource(
       `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
@@ -187,20 +187,15 @@ export async function openInheritedSocket(fd: number): Promise<Socket> {
   }
 }
 
-async function mustBeConnected(socket: Socket): Promise<void> {
-  let failure: NodeJS.ErrnoException | undefined;
-  socket.on("error", (error) => failure = error);
-  // The first read is made in the first turn, and its result is there in the
-  // second. What it brings is kept until somebody listens.
-  for (let turn = 0; turn < 2; turn++) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  const isBound = "port" in socket.address();
-  if (isBound && socket.remoteAddress === undefined) {
-    socket.destroy();
-    throw new Error("the socket is not connected");
-  }
-  if (failure?.code === "EINVAL") throw failure;
+/** What `listen()` gives for a socket that listens already, one way or another. */
+const LISTENS = [0, -17]; // -EEXIST
+
+/** Whether a socket listens, which only trying to tells at once. */
+function listens(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as {
+    _handle: { listen(backlog: number): number };
+  };
+  return LISTENS.includes(handle.listen(1));
 }
 
 /** The longest delay, in milliseconds, that a timer takes. */
@@ -214,7 +209,7 @@ export class EventLoopReference {
   hold(held: boolean): void {
     if (held) {
       this.#timer ??= setInterval(() => {}, LONGEST_DELAY);
-    } else {
+    } else if (this.#timer !== undefined) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
