@@ -150,11 +150,17 @@ export function surviveErrors(child: ChildProcess): void {
   child.unref();
 }
 
+/** How many bytes are read at once. */
+const READ_BUFFER = 64 * 1024;
+
 /** The descriptor that a Deno process holds itself, unless it inherited it. */
 const FIRST_FD = 3;
 
 /**
  * Opens a socket or a pipe that this process has inherited.
+ *
+ * What arrives is read into one buffer, and does not go through a Node stream,
+ * which takes longer than the system call.
  *
  * A number that was not inherited may be one of Deno's own descriptors, and Deno
  * panics when a program closes the one that wakes it up for signals (2.8 and
@@ -166,16 +172,31 @@ const FIRST_FD = 3;
  *
  * Remove when Deno refuses descriptors of its own, and sockets that listen.
  *
+ * @param onRead Called with what arrives, never before the socket is returned.
+ * The bytes are gone afterwards.
+ *
  * @throws {Deno.errors.BadResource} If the descriptor is not inherited, or it is
  * neither a pipe nor a connected socket.
  */
-export async function openInheritedSocket(fd: number): Promise<Socket> {
+export async function openInheritedSocket(
+  fd: number,
+  onRead: (bytes: Uint8Array) => void,
+): Promise<Socket> {
   const { Socket } = await import("node:net");
   try {
     if (fd !== FIRST_FD) {
       builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
     }
-    const socket = new Socket({ fd });
+    const socket = new Socket({
+      fd,
+      onread: {
+        buffer: new Uint8Array(READ_BUFFER),
+        callback: (length, buffer) => {
+          onRead(buffer.subarray(0, length));
+          return true;
+        },
+      },
+    });
     if (!listens(socket)) return socket;
     socket.destroy();
     throw new Error("it is a socket that listens");

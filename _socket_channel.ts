@@ -123,12 +123,16 @@ export class InheritedChannel extends SocketChannel {
    * @throws {Deno.errors.BadResource} If it is no channel.
    */
   static async from(fd: number): Promise<InheritedChannel> {
-    const socket = await openInheritedSocket(fd);
-    return new InheritedChannel({
+    const socket = await openInheritedSocket(fd, (bytes) => {
+      channel.deliver(bytes);
+    });
+    const channel = new InheritedChannel({
       readable: socket,
       writable: socket,
       acceptsText: true,
+      isRead: true,
     });
+    return channel;
   }
 
   override open(receiver: BarrierReceiver): void {
