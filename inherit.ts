@@ -17,12 +17,13 @@
  * @module
  */
 
-import { Barrier } from "./barrier.ts";
 import {
   type BarrierChannel,
   CHANNEL_VARIABLE,
   STATE_VARIABLE,
 } from "./_channel.ts";
+import { StdioChannel } from "./_stdio_channel.ts";
+import { Barrier } from "./barrier.ts";
 
 /**
  * Where a program finds its barrier's channel.
@@ -186,7 +187,6 @@ async function findChannel(): Promise<BarrierChannel> {
 
 async function openChannel(name: string): Promise<BarrierChannel> {
   if (name === "stdio") {
-    const { StdioChannel } = await import("./_stdio_channel.ts");
     return new StdioChannel();
   }
   const digits = /^fd(?::(\d{1,7}))?$/.exec(name);
@@ -198,6 +198,7 @@ async function openChannel(name: string): Promise<BarrierChannel> {
       }`,
     );
   }
+  // It is large, and a child over "stdio" does not need it.
   const { InheritedChannel } = await import("./_socket_channel.ts");
   return await InheritedChannel.from(fd);
 }
