@@ -17,13 +17,15 @@
  * @module
  */
 
+import { Barrier } from "./barrier.ts";
+// Behind the barrier, which loads all that these import: a module that is the
+// first to import another costs Deno a look at its source map.
 import {
   type BarrierChannel,
   CHANNEL_VARIABLE,
   STATE_VARIABLE,
 } from "./_channel.ts";
 import { StdioChannel } from "./_stdio_channel.ts";
-import { Barrier } from "./barrier.ts";
 
 /**
  * Where a program finds its barrier's channel.
