@@ -12,8 +12,14 @@ import {
   writeWhole,
 } from "./_deno_workarounds.ts";
 import type { OutputKind } from "./_launch.ts";
-import { StdoutSplitter } from "./_lines.ts";
-import { drained, ended } from "./_socket_channel.ts";
+import {
+  encode,
+  encodeBarrier,
+  NOTE_MAX,
+  printable,
+  StdoutSplitter,
+} from "./_lines.ts";
+import { drained, ended, within } from "./_socket_channel.ts";
 import type { Socket } from "node:net";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */
@@ -26,11 +32,20 @@ export interface ChildOutputOptions {
   kind: OutputKind;
   /** Where it goes if it is forwarded. */
   target: StandardOutput;
-  /** Looks at its lines. */
-  scanner?: LineScanner | undefined;
-  /** Takes the lines of the protocol that come between, if the pipe has them. */
-  onLines?: ((lines: Uint8Array) => void) | undefined;
+  /** Which lines of it count as barriers. */
+  readyLine?: RegExp | undefined;
+  /** Whether the pipe is the channel, and lines of the protocol come between. */
+  isChannel?: boolean | undefined;
+  /** Delivers lines of the protocol. */
+  deliver: (lines: Uint8Array) => void;
 }
+
+/**
+ * How long, in milliseconds, a barrier waits for what was printed before it to be
+ * written. A reader of this process's stdout that has stopped reading must not
+ * stop the barrier as well.
+ */
+const WRITE_GRACE = 100;
 
 /** What a child prints on its stdout, or its stderr. */
 export class ChildOutput {
@@ -38,21 +53,33 @@ export class ChildOutput {
   readonly #sink: Sink;
   readonly #scanner: LineScanner | undefined;
   readonly #splitter: StdoutSplitter | undefined;
+  readonly #deliver: (lines: Uint8Array) => void;
+  /** Lines that wait for the output in front of them, in order. */
+  readonly #lines: Uint8Array[] = [];
+  #delivering: Promise<void> | undefined;
   /** Resolves when the last process that could print has closed it. */
   readonly ended: Promise<void>;
   #isEnded = false;
 
   constructor(options: ChildOutputOptions) {
-    const { source, kind, target, scanner, onLines } = options;
+    const { source, kind, target, readyLine, isChannel, deliver } = options;
     this.#source = source;
-    this.#scanner = scanner;
-    if (onLines) {
-      const onOutput = (bytes: Uint8Array) => this.#push(bytes);
-      this.#splitter = new StdoutSplitter(onOutput, onLines);
+    this.#deliver = deliver;
+    if (readyLine) {
+      this.#scanner = new LineScanner(
+        readyLine,
+        (match) => this.#deliverInOrder(encodeBarrier(noteOf(match))),
+      );
+    }
+    if (isChannel) {
+      this.#splitter = new StdoutSplitter(
+        (bytes) => this.#push(bytes),
+        (lines) => this.#deliverInOrder(lines),
+      );
     }
     // The child is to notice that nobody wants more, unless somebody does.
     const onClose = () => {
-      if (!scanner && !onLines) source.destroy();
+      if (!readyLine && !isChannel) source.destroy();
     };
     this.#sink = kind === "forward"
       ? new ForwardSink(source, target, onClose)
@@ -92,17 +119,44 @@ export class ChildOutput {
     this.#sink.end();
   }
 
+  /**
+   * Delivers lines when what was printed before them has been written, so that
+   * what this process then prints comes behind.
+   */
+  #deliverInOrder(lines: Uint8Array): void {
+    if (!this.#delivering && !this.#isWriting) return this.#deliver(lines);
+    this.#lines.push(lines);
+    this.#delivering ??= this.#deliverLines();
+  }
+
+  async #deliverLines(): Promise<void> {
+    for (let lines; (lines = this.#lines.shift()) !== undefined;) {
+      if (this.#isWriting) await within(WRITE_GRACE, this.#flush());
+      this.#deliver(lines);
+    }
+    this.#delivering = undefined;
+  }
+
+  get #isWriting(): boolean {
+    return this.#sink instanceof ForwardSink && this.#sink.isWriting;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#sink instanceof ForwardSink) await this.#sink.flush();
+  }
+
   /** Waits until what was printed before the child exited has been read. */
   async drain(): Promise<void> {
     await drained(this.#source);
     this.#scanner?.end();
+    await this.#delivering;
   }
 
   /** Waits until that has got where it goes, if it goes there by itself. */
   async finish(): Promise<void> {
     if (!(this.#sink instanceof ForwardSink)) return;
     await drained(this.#source);
-    await this.#sink.flush();
+    await this.#flush();
     this.#sink.hold(false);
   }
 
@@ -156,6 +210,12 @@ class ForwardSink implements Sink {
 
   end(): void {}
 
+  /** Whether something is still to be written. */
+  get isWriting(): boolean {
+    return this.#writing !== undefined;
+  }
+
+  /** Waits until all has been written. */
   async flush(): Promise<void> {
     while (this.#writing) await this.#writing;
   }
@@ -351,6 +411,15 @@ export class LineScanner {
     this.#line = "";
     if (match) this.#onMatch(match);
   }
+}
+
+/** The note of a line that says that the program is ready. */
+function noteOf(match: RegExpExecArray): string {
+  const bytes = encode(printable((match[1] ?? match.input).toWellFormed()));
+  // A character that is cut in two is left out.
+  return new TextDecoder().decode(bytes.subarray(0, NOTE_MAX), {
+    stream: true,
+  });
 }
 
 /** Removes colours and whatever else controls a terminal. */

@@ -26,8 +26,8 @@ import {
   surviveErrors,
 } from "./_deno_workarounds.ts";
 import { commandStatus, type Launched } from "./_launch.ts";
-import { encode, encodeBarrier, NOTE_MAX, printable } from "./_lines.ts";
-import { ChildInput, ChildOutput, LineScanner } from "./_output.ts";
+import { printable } from "./_lines.ts";
+import { ChildInput, ChildOutput } from "./_output.ts";
 import { SocketChannel, within } from "./_socket_channel.ts";
 import { Barrier } from "./barrier.ts";
 import type { BarrierProcess, BarrierReadyOptions } from "./spawn.ts";
@@ -247,7 +247,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   /** Tells the barrier that the process is gone, behind all that it had sent. */
   async #hangUp(status: Deno.CommandStatus): Promise<void> {
     await this.#channel.drain();
-    if (this.#options.readyLine) {
+    if (this.#options.readyLine || !this.#launched.socket) {
       await Promise.all([this.#stdout?.drain(), this.#stderr?.drain()]);
     }
     const how = status.signal
@@ -391,23 +391,21 @@ function connect(launched: Launched, { readyLine }: ProcessOptions): {
   stderr: ChildOutput | undefined;
 } {
   const { socket, stdin, stdout, stderr, kinds } = launched;
-  const onMatch = (match: RegExpExecArray) =>
-    channel.deliver(encodeBarrier(noteOf(match)));
-  const scanner = () => readyLine && new LineScanner(readyLine, onMatch);
-  const onLines = (lines: Uint8Array) => channel.deliver(lines);
-
+  const deliver = (lines: Uint8Array) => channel.deliver(lines);
   const childStdout = stdout && new ChildOutput({
     source: stdout,
     kind: kinds.stdout,
     target: Deno.stdout,
-    scanner: scanner(),
-    onLines: socket ? undefined : onLines,
+    readyLine,
+    isChannel: !socket,
+    deliver,
   });
   const childStderr = stderr && new ChildOutput({
     source: stderr,
     kind: kinds.stderr,
     target: Deno.stderr,
-    scanner: scanner(),
+    readyLine,
+    deliver,
   });
   const channel = new SocketChannel(
     socket ? { readable: socket, writable: socket, acceptsText: true } : {
@@ -423,15 +421,6 @@ function connect(launched: Launched, { readyLine }: ProcessOptions): {
     stdout: childStdout,
     stderr: childStderr,
   };
-}
-
-/** The note of a line that says that the program is ready. */
-function noteOf(match: RegExpExecArray): string {
-  const bytes = encode(printable((match[1] ?? match.input).toWellFormed()));
-  // What is cut within a character loses the whole of it.
-  return new TextDecoder().decode(bytes.subarray(0, NOTE_MAX), {
-    stream: true,
-  });
 }
 
 function piped<T>(stream: T | undefined, name: string): T {

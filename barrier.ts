@@ -654,8 +654,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#failWaits();
     this.#abortions.releaseAll(false);
+    this.#failWaits();
     this.#channel.close();
     this.#fail(
       new BarrierAbortedError("Barrier destroyed by this side", {

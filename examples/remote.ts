@@ -41,7 +41,7 @@ async function child(): Promise<void> {
   // No variable crosses ssh, so the channel is named here.
   using parent = await inheritBarrier({ channel: "stdio" });
 
-  console.log("child: freezing"); // to stderr, as stdout is the channel
+  console.log("child: freezing");
   parent.place("42 writes are waiting");
 
   const copied = await parent.waitNext();

@@ -158,14 +158,16 @@ Deno.test("Barrier refs its channel with the first pending wait and unrefs it wi
   assertEquals(channel.calls, ["open", "ref"]);
   controller.abort("enough");
   assertEquals(await outcomes(rest[1]!), ["enough"]);
+  await flushMicrotasks();
   assertEquals(channel.calls, ["open", "ref", "unref"]);
 });
 
 for (const { name, act } of ENDS) {
-  Deno.test(`Barrier unrefs its channel once when all waits are ended by ${name}`, () => {
+  Deno.test(`Barrier unrefs its channel once when all waits are ended by ${name}`, async () => {
     const fixture = setUp({ barriers: 1 });
     for (const wait of WAITS) fixture.barrier[wait]();
     act(fixture);
+    await flushMicrotasks();
     assertEquals(
       fixture.channel.calls.filter((call) => call !== "close"),
       ["open", "ref", "unref"],
@@ -173,13 +175,15 @@ for (const { name, act } of ENDS) {
   });
 }
 
-Deno.test("Barrier keeps its channel ref'ed for waitAbortion() after abort()", () => {
+Deno.test("Barrier keeps its channel ref'ed for waitAbortion() after abort()", async () => {
   const { barrier, channel } = setUp({ barriers: 1 });
   barrier.sync();
   barrier.waitAbortion();
   barrier.abort();
+  await flushMicrotasks();
   assertEquals(channel.calls, ["open", "ref"]);
   channel.deliver("abort\n");
+  await flushMicrotasks();
   assertEquals(channel.calls, ["open", "ref", "unref"]);
 });
 

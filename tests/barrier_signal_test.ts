@@ -53,6 +53,12 @@ const FAILURES: [
     "Barrier aborted by the peer: disk full",
   ],
   [
+    "destroy()",
+    ({ barrier }) => barrier.destroy(),
+    "local",
+    "Barrier destroyed by this side",
+  ],
+  [
     "a hang-up",
     ({ channel }) => channel.hangUp(),
     "peer",
@@ -119,14 +125,23 @@ Deno.test("Barrier.signal shows a hang-up at once, and waits still take what arr
   assertEquals(barrier.note, "last words");
 });
 
-Deno.test("Barrier.signal is not aborted by destroy()", () => {
+Deno.test("Barrier.signal is not aborted by an end that a wait has not met", async () => {
   const { barrier, channel } = setUp();
   const { signal } = barrier;
-  barrier.destroy();
-  barrier.abort();
-  channel.deliver("abort\n");
-  channel.hangUp();
+  const error = new BarrierAbortedError("closed", { side: "peer" });
+  channel.deliver("\n");
+  channel.receiver.end(error);
+  assert(await barrier.waitNext());
   assertFalse(signal.aborted);
+  assertFalse(await barrier.waitNext());
+  assertStrictEquals(signal.reason, error);
+});
+
+Deno.test("Barrier.signal has the cause of abort() as that of its reason", () => {
+  const { barrier } = setUp();
+  const cause = new Error("why");
+  barrier.abort("because", { cause });
+  assertStrictEquals(failure(barrier).cause, cause);
 });
 
 Deno.test("Barrier.signal listeners can call the barrier", async () => {
@@ -157,6 +172,6 @@ Deno.test("Barrier.signal makes the channel watch when it is first asked for", (
 
   const destroyed = setUp();
   destroyed.barrier.destroy();
-  assertFalse(destroyed.barrier.signal.aborted);
+  assert(destroyed.barrier.signal.aborted);
   assertEquals(destroyed.channel.calls, ["open", "close"]);
 });

@@ -21,7 +21,7 @@ async function runExample(name: string): Promise<Output> {
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
   });
   output.stdout = output.stdout
-    .replaceAll(/process \d+/g, "process PID")
+    .replaceAll(/process \d+ \(/g, "process PID (")
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT");
   return output;
 }
@@ -50,7 +50,7 @@ The child fails
   is ready, waits for the child       fails, exits
   --------------------------------------------------------------------------
   bails out:
-  Child process PID exited with code 1 before it reached the barrier
+  Child process PID (handshake.ts) exited with code 1
 
 The parent fails
 
@@ -108,7 +108,7 @@ Deno.test("examples/fleet.ts goes on without the worker that crashed", async () 
     stdout,
     `\
 load: done by ann, bob, cleo, dan
-compute: lost cleo: Child process PID exited with code 1 before it reached the barrier
+compute: lost cleo: Child process PID (fleet.ts) exited with code 1
 compute: done by ann, bob, dan
 save: done by ann, bob, dan
 ann exited with code 0

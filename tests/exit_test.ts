@@ -53,7 +53,7 @@ for (const channel of CHANNELS) {
       assertEquals(reason.status, status);
       assertEquals(
         reason.message,
-        `Child process ${child.pid} ${how} before it reached the barrier`,
+        `Child process ${child.pid} (data:application/typescript,%0A%20%20%20...) ${how}`,
       );
     });
 

@@ -311,7 +311,7 @@ Deno.test({
     const daemon = spawnWithBarrier(["s6-svscan", "-d", "3", directory.path]);
     assert(await daemon.waitNext());
     assertEquals(daemon.note, undefined);
-    await assertLivesOn(daemon);
+    await assertLivesOn(daemon, "s6-svscan");
   },
 });
 
@@ -325,16 +325,19 @@ Deno.test({
     );
     assert(await daemon.waitNext());
     assertMatch(daemon.note!, /^unix:.+,guid=[0-9a-f]{32}$/);
-    await assertLivesOn(daemon);
+    await assertLivesOn(daemon, "dbus-daemon");
   },
 });
 
 /** A daemon has closed its channel, and still does what it does on `SIGTERM`. */
-async function assertLivesOn(daemon: BarrierProcess): Promise<void> {
+async function assertLivesOn(
+  daemon: BarrierProcess,
+  program: string,
+): Promise<void> {
   assert(await daemon.waitAbortion());
   assertEquals(
     daemon.signal.reason.message,
-    `Child process ${daemon.pid} closed its channel before it reached the barrier`,
+    `Child process ${daemon.pid} (${program}) closed its channel`,
   );
   assert(await isPending(daemon.exited));
   await daemon[Symbol.asyncDispose]();
@@ -354,7 +357,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.waitNext());
     assertEquals(
       child.signal.reason.message,
-      `Child process ${child.pid} closed its channel before it reached the barrier`,
+      `Child process ${child.pid} (sh) closed its channel`,
     );
     assert(await isPending(child.exited));
   });

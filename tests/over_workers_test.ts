@@ -95,7 +95,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
   `);
   assertEquals(
     stdout,
-    "true last\nfalse\nWorker failed before it reached the barrier: Uncaught (in promise) Error: on purpose\n",
+    "true last\nfalse\nWorker failed: Uncaught (in promise) Error: on purpose\n",
   );
   assertStringIncludes(stderr, "Error: on purpose");
   assertEquals(code, 0);
@@ -162,7 +162,7 @@ Deno.test("Barrier.over() a Worker whose module is missing sees a hang-up", asyn
   `);
   assertStringIncludes(
     stdout,
-    "false\nWorker failed before it reached the barrier: ",
+    "false\nWorker failed: ",
   );
   assertStringIncludes(stdout, "nowhere.ts");
   assertEquals(code, 0);

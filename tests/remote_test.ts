@@ -113,7 +113,7 @@ test("Barrier.sync() gives false when a child over ssh was killed, after what it
   // It is how ssh says that there is no exit code.
   assertEquals(
     child.signal.reason.message,
-    `Child process ${child.pid} exited with code 255 before it reached the barrier`,
+    `Child process ${child.pid} (ssh) exited with code 255`,
   );
   assertEquals(await remote.told(), "");
 });
@@ -185,18 +185,14 @@ test("examples/remote.ts freezes a database on another machine, and thaws it", a
   const { code, stdout, stderr } = await run(
     [Deno.execPath(), "run", ...flags, path, "remote", path, ...server.options],
   );
-  assertEquals(
-    stderr,
-    `\
-child: freezing
-child: thawing, all is well
-`,
-  );
+  assertEquals(stderr, "");
   assertEquals(
     stdout,
     `\
+child: freezing
 Frozen: 42 writes are waiting
 Copying the disk
+child: thawing, all is well
 Thawed: 42 writes were made
 The child has left with exit code 0
 `,

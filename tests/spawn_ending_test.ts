@@ -121,7 +121,7 @@ Deno.test("BarrierProcess.kill() throws when the child has exited", async () => 
   assertThrows(
     () => child.kill("SIGINT"),
     TypeError,
-    `Cannot send SIGINT to child process ${child.pid}: it has already exited`,
+    `Cannot send SIGINT to child process ${child.pid} (sh): it has already exited`,
   );
 });
 

@@ -134,7 +134,7 @@ Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that t
     ],
   );
   const message = (name: string) =>
-    `TypeError Cannot spawn a child that inherits the permission "${name}": this process does not hold it whole, list what to grant instead\n`;
+    `TypeError Cannot spawn a child: it cannot inherit the permission "${name}", which this process does not hold whole, list what to grant instead\n`;
   assertEquals(stderr, message("read") + message("net"));
 });
 

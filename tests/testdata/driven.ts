@@ -3,6 +3,7 @@
 // The child of tests/_helpers/driver.ts: `deno run driven.ts <port>`.
 
 import { Socket } from "node:net";
+import { SocketChannel } from "../../_socket_channel.ts";
 import { inheritBarrier } from "../../inherit.ts";
 import { type Answer, type Call, messages } from "../_helpers/driver.ts";
 import { turnEventLoop } from "../_helpers/event_loop.ts";
@@ -11,10 +12,14 @@ import { turnEventLoop } from "../_helpers/event_loop.ts";
 let received = 0;
 let ended = false;
 
+const deliver = SocketChannel.prototype.deliver;
+SocketChannel.prototype.deliver = function (lines) {
+  received += lines.length;
+  deliver.call(this, lines);
+};
 const push = Socket.prototype.push;
 Socket.prototype.push = function (chunk, encoding) {
   if (chunk === null) ended = true;
-  else received += chunk.length;
   return push.call(this, chunk, encoding);
 };
 const read = Deno.stdin.read;
