@@ -1,5 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+/* What has arrived and was not taken, and taking it one at a time. */
+
+import type { Waiter } from "./_wait_queue.ts";
+
 /** How many bytes of notes that nobody has taken are kept. */
 const NOTES_MAX = 1024 * 1024;
 
@@ -53,5 +57,52 @@ export class Arrivals {
     if (2 * this.#first < this.#notes.length) return;
     this.#notes.splice(0, this.#first);
     this.#first = 0;
+  }
+}
+
+/** What one step of an iteration gives. */
+export type StepResult = IteratorResult<string | undefined>;
+
+/** A step that waits for a barrier. */
+export type Step = Waiter<StepResult>;
+
+/** The end of an iteration. */
+export const DONE: StepResult = { done: true, value: undefined };
+
+/** Where an iteration takes its barriers from. */
+export interface BarrierSource {
+  /** Takes a barrier, now or by a step that it adds to the set. */
+  take(steps: Set<Step>): Promise<StepResult>;
+  /** Takes a step out of the queue. */
+  cancel(step: Step): void;
+}
+
+/** An iteration over a barrier. Several steps of it may be pending. */
+export class BarrierIterator
+  implements AsyncIterableIterator<string | undefined> {
+  readonly #source: BarrierSource;
+  readonly #steps = new Set<Step>();
+  #ended = false;
+
+  constructor(source: BarrierSource) {
+    this.#source = source;
+  }
+
+  next(): Promise<StepResult> {
+    return this.#ended ? Promise.resolve(DONE) : this.#source.take(this.#steps);
+  }
+
+  return(): Promise<StepResult> {
+    this.#ended = true;
+    for (const step of this.#steps) {
+      if (!step.waiting) continue;
+      this.#source.cancel(step);
+      step.resolve(DONE);
+    }
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }

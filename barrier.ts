@@ -46,13 +46,17 @@
  * @module
  */
 
-import { Arrivals } from "./_arrivals.ts";
+import {
+  Arrivals,
+  BarrierIterator,
+  DONE,
+  type Step,
+  type StepResult,
+} from "./_arrivals.ts";
 import {
   BarrierAbortedError,
-  type BarrierAbortedErrorOptions,
   type BarrierChannel,
   type BarrierOptions,
-  type BarrierReceiver,
   type BarrierRole,
   type BarrierWaitOptions,
 } from "./_channel.ts";
@@ -68,19 +72,11 @@ import {
   channelOver,
   pairedChannels,
 } from "./_transports.ts";
-import { type Waiter, WaitQueue } from "./_wait_queue.ts";
+import { WaitQueue } from "./_wait_queue.ts";
 
-export {
-  BarrierAbortedError,
-  type BarrierAbortedErrorOptions,
-  type BarrierChannel,
-  type BarrierOptions,
-  type BarrierPort,
-  type BarrierReceiver,
-  type BarrierRole,
-  type BarrierStreams,
-  type BarrierWaitOptions,
-};
+export { BarrierAbortedError } from "./_channel.ts";
+export type * from "./_channel.ts";
+export type { BarrierPort, BarrierStreams } from "./_transports.ts";
 
 /**
  * One side of a barrier. The documentation of its module explains the idea.
@@ -129,7 +125,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   readonly #syncs = new WaitQueue<boolean>();
   readonly #abortions = new WaitQueue<boolean>();
   /** The iterators that wait for one barrier each. */
-  readonly #steps = new WaitQueue<IteratorResult<string | undefined>>();
+  readonly #steps = new WaitQueue<StepResult>();
   #keepsAlive = false;
 
   #failure: BarrierAbortedError | undefined;
@@ -151,18 +147,13 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * import { assertEquals } from "@std/assert";
    *
    * const sent: Uint8Array[] = [];
+   * const send = (bytes: Uint8Array) => void sent.push(bytes);
+   * const nothing = () => {};
    * const channel: BarrierChannel = {
-   *   open() {},
-   *   send(bytes) {
-   *     sent.push(bytes);
-   *   },
-   *   close() {},
-   *   ref() {},
-   *   unref() {},
+   *   ...{ open: nothing, close: nothing, ref: nothing, unref: nothing },
+   *   send,
    * };
-   *
-   * using barrier = new Barrier(channel, { role: "child" });
-   * barrier.place();
+   * new Barrier(channel).place();
    * assertEquals(sent, [new TextEncoder().encode("\n")]);
    * ```
    */
@@ -202,10 +193,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    */
   static pair(): [parent: Barrier, child: Barrier] {
     const [near, far] = pairedChannels();
-    return [
-      new Barrier(near, { role: "parent" }),
-      new Barrier(far, { role: "child" }),
-    ];
+    return [new Barrier(near), new Barrier(far, { role: "child" })];
   }
 
   /**
@@ -213,14 +201,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * the same with the other end.
    *
    * - Streams belong to the barrier from now on. If they have an `unref` method
-   *   it is used, otherwise they keep the event loop alive until the peer hangs
-   *   up or {@linkcode Barrier.prototype.destroy} is called. What was placed just before
-   *   `Deno.exit` may be lost.
-   * - A port keeps the event loop alive until the peer hangs up or the barrier
-   *   is destroyed; a worker until it is terminated or closes itself. That it
-   *   did, or that a port was closed at its other end, shows nowhere: whoever
-   *   does that calls {@linkcode Barrier.prototype.destroy} on its own side. An error that
-   *   ends a worker is a hang-up, and does not end this program.
+   *   it is used, otherwise they keep the event loop alive until either side
+   *   hangs up. What was placed just before `Deno.exit` may be lost.
+   * - A port keeps the event loop alive until either side hangs up; a worker
+   *   until it is terminated or closes itself. Neither that nor the closing of a
+   *   port shows at its other end: destroy the barrier first. An error that ends
+   *   a worker is a hang-up, and does not end this program.
    * - Put a barrier on a worker, and on its global scope, before anything is
    *   awaited: what arrives where nobody listens is lost.
    *
@@ -368,10 +354,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * @example Usage
    * ```ts
    * import { Barrier } from "@ipc/barrier/barrier";
-   * import { assert, assertFalse } from "@std/assert";
+   * import { assert } from "@std/assert";
    *
    * const [parent] = Barrier.pair();
-   * assertFalse(parent.isAborted);
    * parent.abort();
    * assert(parent.isAborted);
    * ```
@@ -464,7 +449,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * const [parent, child] = Barrier.pair();
    * assert(child.abort("cannot bind port 80"));
    * assertFalse(await parent.waitNext());
-   * assertFalse(parent.abort());
    * ```
    */
   abort(reason?: string, options?: ErrorOptions): boolean {
@@ -506,7 +490,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * ```
    */
   waitNext(options?: BarrierWaitOptions): Promise<boolean> {
-    return this.#wait(this.#nexts, options, () => this.#takeForNext());
+    return this.#wait(
+      this.#nexts,
+      options,
+      () => this.#takeIf(this.#canTake()),
+    );
   }
 
   /**
@@ -538,7 +526,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     return this.#wait(
       this.#nexts,
       options,
-      () => this.#barriers <= 0 || this.#takeForNext(),
+      () => this.#barriers <= 0 || this.#takeIf(this.#canTake()),
     );
   }
 
@@ -566,7 +554,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     return this.#wait(
       this.#syncs,
       options,
-      () => this.#barriers <= 0 || this.#takeForSync(),
+      () =>
+        this.#barriers <= 0 ||
+        this.#takeIf(this.#barriers <= this.#arrived.count),
     );
   }
 
@@ -587,11 +577,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * import { assertEquals } from "@std/assert";
    *
    * const [parent, child] = Barrier.pair();
-   * const both = await Promise.all([
-   *   parent.placeAndSync(),
-   *   child.placeAndSync(),
-   * ]);
-   * assertEquals(both, [true, true]);
+   * const sync = parent.placeAndSync();
+   * assertEquals([await child.placeAndSync(), await sync], [true, true]);
    * ```
    */
   placeAndSync(options?: BarrierWaitOptions): Promise<boolean> {
@@ -625,12 +612,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * ```
    */
   waitAbortion(options?: BarrierWaitOptions): Promise<boolean> {
-    const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#destroyed) return Promise.resolve(false);
     if (this.#end) this.#theyAbort(this.#end);
     if (this.#theyAborted) return Promise.resolve(!this.#iAborted);
-    return this.#enqueue(this.#abortions, signal);
+    return this.#enqueue(this.#abortions, options?.signal);
   }
 
   /**
@@ -713,30 +699,17 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * ```
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | undefined> {
-    const steps = new Set<Step>();
-    let ended = false;
-    const iterator: AsyncIterableIterator<string | undefined> = {
-      next: () => {
-        if (ended) return Promise.resolve(DONE);
-        return this.#takeNext(steps);
-      },
-      return: () => {
-        ended = true;
-        for (const step of steps) {
-          if (!step.waiting) continue;
-          this.#steps.remove(step);
-          step.resolve(DONE);
-        }
+    return new BarrierIterator({
+      take: (steps) => this.#takeNext(steps),
+      cancel: (step) => {
+        this.#steps.remove(step);
         this.#unrefLater();
-        return Promise.resolve(DONE);
       },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
+    });
   }
 
   /** Takes one barrier, now or, as one of the steps of an iterator, later. */
-  #takeNext(steps: Set<Step>): Promise<IteratorResult<string | undefined>> {
+  #takeNext(steps: Set<Step>): Promise<StepResult> {
     if (this.isAborted || this.#destroyed) return Promise.resolve(DONE);
     this.#serveReleased();
     if (this.#canTake()) {
@@ -776,18 +749,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     return note;
   }
 
-  /** Takes what has arrived for a wait that needs one barrier. */
-  #takeForNext(): boolean {
-    if (!this.#canTake()) return false;
-    this.#takeAll();
-    return true;
-  }
-
-  /** Takes what has arrived for a sync, if that is all it needs. */
-  #takeForSync(): boolean {
-    if (this.#barriers > this.#arrived.count) return false;
-    this.#takeAll();
-    return true;
+  /** Takes all that has arrived if that is enough for a wait. */
+  #takeIf(isEnough: boolean): boolean {
+    if (isEnough) this.#takeAll();
+    return isEnough;
   }
 
   /** Serves the pending waits from what has just become available. */
@@ -930,11 +895,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 }
 
-/** A step of an iterator that waits for a barrier. */
-type Step = Waiter<IteratorResult<string | undefined>>;
-
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
-function withReason(message: string, reason: string | undefined): string {
-  return reason ? `${message}: ${reason}` : message;
+function withReason(message: string, reason = ""): string {
+  return reason === "" ? message : `${message}: ${reason}`;
 }

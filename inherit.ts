@@ -79,8 +79,7 @@ let inherited = false;
  * prints reaches the parent's `stdout`.
  *
  * @param options Where the channel is, and whether there has to be one.
- * @returns The child's side of the barrier; `undefined` if there is none and
- * `options.optional` is `true`.
+ * @returns The child's side of the barrier.
  * @throws {Deno.errors.NotFound} If there is no barrier to inherit.
  * @throws {Deno.errors.BadResource} If the descriptor that was named is no
  * channel.
@@ -95,8 +94,18 @@ let inherited = false;
  * parent.place(); // ready
  * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
  * ```
+ */
+export function inheritBarrier(
+  options?: InheritBarrierOptions & { optional?: false | undefined },
+): Promise<Barrier>;
+/**
+ * Picks up the barrier, if there is one.
  *
- * @example A program that also runs alone
+ * @param options Where the channel is, and whether there has to be one.
+ * @returns The child's side of the barrier; `undefined` if there is none and
+ * `options.optional` is `true`.
+ *
+ * @example Usage
  * ```ts
  * import { inheritBarrier } from "@ipc/barrier/inherit";
  *
@@ -104,9 +113,6 @@ let inherited = false;
  * parent?.place(); // ready, if anybody waits for it
  * ```
  */
-export function inheritBarrier(
-  options?: InheritBarrierOptions & { optional?: false | undefined },
-): Promise<Barrier>;
 export function inheritBarrier(
   options: InheritBarrierOptions,
 ): Promise<Barrier | undefined>;
