@@ -313,15 +313,14 @@ export function watchWrites(
 
 /**
  * Runs a function as the last thing before this program ends, by whatever way
- * but a signal: at its natural end, by `Deno.exit()`, `process.exit()` or an
- * uncaught error.
+ * but a signal or an error: at its natural end, by `Deno.exit()` or by
+ * `process.exit()`.
  *
  * Deno runs no code behind the last listener of `unload` and of Node's `exit`,
  * not even microtasks (since 1.0), and a listener can end the program by another
  * `Deno.exit()`. So what ends a program is wrapped while there is something to
  * run: `Deno.exit()`, through which `process.exit()` goes as well, and the
- * emission of Node's `exit`, which follows `unload` at a natural end. An error
- * ends a program without any of these.
+ * emission of Node's `exit`, which follows `unload` at a natural end.
  *
  * Remove when Deno has an event behind all others.
  *
@@ -359,11 +358,9 @@ function wrapExit(): () => void {
 
   Deno.exit = exitAtLast;
   node.emit = emitAtLast;
-  addEventListener("error", last);
   return () => {
     if (Deno.exit === exitAtLast) Deno.exit = exit;
     if (node.emit === emitAtLast) node.emit = emit;
-    removeEventListener("error", last);
   };
 }
 

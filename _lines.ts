@@ -28,7 +28,7 @@ export const NOTE_MAX = LINE_MAX - NOTE_PREFIX.length;
 export type Message =
   | { kind: "barrier"; note?: string }
   | { kind: "abortion"; reason: string }
-  | { kind: "violation"; problem: string };
+  | { kind: "violation"; why: string };
 
 const BARRIER: Message = { kind: "barrier" };
 const BARRIER_LINE = Uint8Array.of(LF);
@@ -163,7 +163,7 @@ function parseLine(line: Uint8Array, acceptsText: boolean): Message {
 function violation(line: Uint8Array, why: string): Message {
   return {
     kind: "violation",
-    problem: `Cannot read ${quote(line)} from the peer: ${why}`,
+    why: `Cannot read ${quote(line)} from the peer: ${why}`,
   };
 }
 

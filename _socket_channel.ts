@@ -156,18 +156,13 @@ class SocketWriter {
   /** What goes together at the end of the turn. */
   #held = new Uint8Array(0);
   #heldLength = 0;
-  #cancelAtExit: (() => void) | undefined;
-  #unloading = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     const reference = SocketReference.of(socket);
     watchWrites(socket, (writing) => reference.hold("write", writing));
-    addEventListener("unload", this.#onUnload);
-    socket.once("close", () => {
-      removeEventListener("unload", this.#onUnload);
-      this.#cancelAtExit?.();
-    });
+    // While this program ends, no turn comes behind this one.
+    socket.once("close", runAtExit(this.#flush));
   }
 
   write(bytes: Uint8Array): void {
@@ -187,7 +182,7 @@ class SocketWriter {
   }
 
   #hold(bytes: Uint8Array): void {
-    if (this.#heldLength === 0) this.#flushAtExit();
+    if (this.#heldLength === 0) addEventListener("error", this.#flush);
     const length = this.#heldLength + bytes.length;
     if (length > this.#held.length) {
       const grown = new Uint8Array(Math.max(2 * length, 4_096));
@@ -198,25 +193,14 @@ class SocketWriter {
     this.#heldLength = length;
   }
 
-  /** While this program ends, no turn comes after this one. */
-  readonly #onUnload = (): void => {
-    this.#unloading = true;
-    this.#flushAtExit();
-  };
-
-  #flushAtExit(): void {
-    this.#cancelAtExit ??= runAtExit(this.#flush);
-  }
-
+  /** The end of a turn, or of the program, be it by an error. */
   readonly #flush = (): void => {
     this.#writes = 0;
     if (this.#heldLength === 0) return;
     this.#write(this.#held.subarray(0, this.#heldLength));
     this.#held = new Uint8Array(0);
     this.#heldLength = 0;
-    if (this.#unloading) return;
-    this.#cancelAtExit?.();
-    this.#cancelAtExit = undefined;
+    removeEventListener("error", this.#flush);
   };
 
   #write(bytes: Uint8Array): void {

@@ -814,7 +814,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   /**
    * Lets the channel not keep the event loop alive if no wait is pending, once
-   * those that have ended had the chance to wait again: two calls saved.
+   * those that have ended could wait again.
    */
   #unrefLater(): void {
     if (!this.#keepsAlive || this.#waiting > 0) return;
@@ -876,9 +876,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
         return false;
       case "violation": {
         // There is no way to recover from that, so both sides abort.
-        const { problem } = message;
-        const error = new BarrierAbortedError(problem, { side: "peer" });
-        if (!this.#iAborted) this.#iAbort(encodeAbortion(problem), error);
+        const error = new BarrierAbortedError(message.why, { side: "peer" });
+        if (!this.#iAborted) this.#iAbort(encodeAbortion(message.why), error);
         this.#theyAbort(error);
         return false;
       }
