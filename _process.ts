@@ -113,6 +113,8 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   /** Keeps this process alive while the child runs, unless it is unref'ed. */
   readonly #running = new EventLoopReference();
   #exit: Deno.CommandStatus | undefined;
+  /** Resolves when the barrier knows that the process is gone. */
+  readonly #hungUp: Promise<void>;
   /** Whether nothing is left of the process's group, if it has its own. */
   #groupIsGone: boolean;
   #ending: Promise<void> | undefined;
@@ -138,6 +140,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     this.ref();
     this.exited = this.#watchExit();
     this.status = this.#finishOutput();
+    this.#hungUp = this.exited.then((status) => this.#hangUp(status));
     if (options.readyLine === undefined) this.#watchChannel();
     if (options.signal) this.#endWith(options.signal);
   }
@@ -240,7 +243,6 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     this.#exit = status;
     this.#running.hold(false);
     if (socket) stdin?.destroy();
-    this.#hangUp(status);
     return status;
   }
 
@@ -309,7 +311,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     }
     await this.exited;
     // A stdout that nobody reads is no reason to stay.
-    await within(killAfter, this.status);
+    await within(killAfter, Promise.all([this.status, this.#hungUp]));
   }
 
   async #goneWithin(ms: number): Promise<boolean> {

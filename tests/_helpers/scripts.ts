@@ -49,12 +49,14 @@ export function startParent(
   return start(parentCommand(body, permissions));
 }
 
-/** Runs such a parent to its end. */
+/** Runs such a parent to its end, started by another command if that is given. */
 export function runParent(
   body: string,
   permissions?: readonly string[],
+  prefix: readonly string[] = [],
 ): Promise<Output> {
-  return run(parentCommand(body, permissions));
+  const command = parentCommand(body, permissions);
+  return run([...prefix, ...command] as unknown as CommandLine);
 }
 
 function parentCommand(
