@@ -1,0 +1,227 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What a child's stdin, stdout and stderr really are. */
+
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { spawnWithBarrier } from "../mod.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
+import {
+  inheritingModule,
+  json,
+  parentModule,
+  runParent,
+  shell,
+  startParent,
+} from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+const isLinux = Deno.build.os === "linux";
+
+Deno.test({
+  name: 'spawnWithBarrier() gives the null device for "null"',
+  ignore: !isLinux,
+  async fn() {
+    await using child = shell(
+      `
+      for fd in 0 1 2; do set -- "$@" "$(readlink /proc/$$/fd/$fd)"; done
+      printf "%s\\n" "$@" >&3
+      `,
+      { stdin: "null", stdout: "null", stderr: "null" },
+    );
+    for await (const note of child) assertEquals(note, "/dev/null");
+    assertEquals((await child.status).code, 0);
+  },
+});
+
+Deno.test('spawnWithBarrier() really inherits for "inherit", so that the order of lines is kept', async () => {
+  await using directory = await TempDir.make();
+  const path = `${directory.path}/log`;
+  const script =
+    'i=0; while read -r _ <&3; do echo "child $i"; i=$((i + 1)); echo >&3; done';
+  const parent = parentModule(`
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      stdout: "inherit",
+    });
+    for (let i = 0; i < 50; i++) {
+      console.log("parent", i);
+      child.place();
+      await child.waitNext();
+    }
+    child.destroy();
+  `);
+  const command = 'exec "$@" >log';
+  const { code } = await run(
+    ["sh", "-c", command, "sh", Deno.execPath(), "run", "-A", parent],
+    { cwd: directory.path },
+  );
+  assertEquals(code, 0);
+  const expected = Array.from(
+    { length: 50 },
+    (_, i) => `parent ${i}\nchild ${i}\n`,
+  ).join("");
+  assertEquals(await Deno.readTextFile(path), expected);
+});
+
+Deno.test({
+  name:
+    'spawnWithBarrier() gives a child the terminal for "inherit", and a pipe for "forward"',
+  ignore: !isInstalled("python3"),
+  async fn() {
+    const parent = parentModule(`
+      for (const stdout of ["inherit", "forward"]) {
+        const child = spawnWithBarrier(
+          ["sh", "-c", "if [ -t 1 ]; then echo terminal; else echo pipe; fi"],
+          { stdout },
+        );
+        await child.status;
+      }
+    `);
+    const { stdout } = await run([
+      "python3",
+      "-c",
+      "import pty, sys; pty.spawn(sys.argv[1:])",
+      Deno.execPath(),
+      "run",
+      "-A",
+      parent,
+    ]);
+    assertEquals(stdout, "terminal\r\npipe\r\n");
+  },
+});
+
+for (const stdout of ["null", "inherit"] as const) {
+  Deno.test(`spawnWithBarrier() lets a child with an "${stdout}" stdout outlive its parent, and print`, async () => {
+    await using directory = await TempDir.make();
+    const fifo = await directory.makeFifo();
+    const script = `read -r _ <&3; echo still here && echo printed >${fifo}`;
+    const parent = startParent(`
+      spawnWithBarrier(["sh", "-c", ${json(script)}], {
+        stdout: "${stdout}",
+        stderr: "null",
+      }).unref();
+    `);
+    assertEquals((await parent.status).code, 0);
+    assertEquals(await Deno.readTextFile(fifo), "printed\n");
+    await parent.stdout.cancel();
+    await parent.stderr.cancel();
+    await parent.stdin.close();
+  });
+}
+
+Deno.test('spawnWithBarrier() forwards stderr for "forward", and pipes it for "piped"', async () => {
+  const { stderr } = await runParent(`
+    const script = "echo problem >&2";
+    const child = spawnWithBarrier(["sh", "-c", script], { stderr: "forward" });
+    await child.status;
+    const piped = spawnWithBarrier(["sh", "-c", script], { stderr: "piped" });
+    console.error("piped", await piped.stderr.text());
+  `);
+  assertEquals(stderr, "problem\npiped problem\n\n");
+});
+
+Deno.test('spawnWithBarrier() hands the null device, not the channel, to a helper below a child over "stdio"', async () => {
+  const spawn = json(import.meta.resolve("../spawn.ts"));
+  await using child = spawnWithBarrier(
+    inheritingModule(`
+      const { spawnWithBarrier } = await import(${spawn});
+      const barrier = await inheritBarrier({ channel: "stdio" });
+      await using helper = spawnWithBarrier(["cat"], { stdout: "piped" });
+      barrier.place("read " + (await helper.stdout.text()).length);
+      barrier.place(await barrier.waitNext() ? barrier.note : "lost");
+    `),
+    { channel: "stdio", permissions: { run: true, env: true } },
+  );
+  child.place("for the child");
+  assertEquals(await child.ready(), "read 0");
+  assertEquals(await child.ready(), "for the child");
+});
+
+Deno.test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {
+  const script = `
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+      printf "child %s\\n\\036\\n" $i; read -r _
+    done
+  `;
+  const { stdout } = await runParent(`
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      channel: "stdio",
+    });
+    for (let i = 0; i < 10; i++) {
+      await child.waitNext();
+      console.log("parent", i);
+      child.place();
+    }
+  `);
+  const expected = Array.from(
+    { length: 10 },
+    (_, i) => `child ${i}\nparent ${i}\n`,
+  ).join("");
+  assertEquals(stdout, expected);
+});
+
+Deno.test({
+  name:
+    "BarrierProcess.stdout holds 1,500,000 single bytes that nobody reads in as little memory as Deno.Command",
+  ignore: !isLinux || !isInstalled("python3"),
+  async fn() {
+    const script = "import os\nfor i in range(1500000): os.write(1, b'x')";
+    const measure = async (start: string): Promise<number> => {
+      const { stdout, stderr } = await runParent(
+        `
+        const words = ["python3", "-c", ${json(script)}];
+        const before = Deno.memoryUsage().rss;
+        let most = 0;
+        const timer = setInterval(() => {
+          most = Math.max(most, Deno.memoryUsage().rss - before);
+        }, 20);
+        ${start}
+        clearInterval(timer);
+        console.log(most);
+        `,
+        ["--allow-all"],
+      );
+      assertEquals(stderr, "");
+      return Number(stdout);
+    };
+    const ours = await measure(`
+      const child = spawnWithBarrier(words, { stdout: "piped" });
+      await child.exited;
+      if ((await child.stdout.bytes()).length !== 1_500_000) throw new Error();
+    `);
+    const theirs = await measure(`
+      const [command, ...args] = words;
+      const { stdout } = await new Deno.Command(command, { args }).output();
+      if (stdout.length !== 1_500_000) throw new Error();
+    `);
+    assertLess(ours - theirs, 20_000_000);
+  },
+});
+
+for (const stdout of ["piped", "forward"] as const) {
+  Deno.test(`BarrierProcess lets a child wait whose "${stdout}" output is 16 MiB ahead, and goes on with it when it is read`, async () => {
+    const parent = `
+      const child = spawnWithBarrier(
+        ["sh", "-c", "head -c 20000000 /dev/zero; echo done >&3"],
+        { stdout: "${stdout}" },
+      );
+    `;
+    if (stdout === "piped") {
+      await using child = shell(
+        "head -c 20000000 /dev/zero; echo done >&3",
+        { stdout },
+      );
+      const next = child.waitNext();
+      const bytes = await child.stdout.bytes();
+      assertEquals(bytes.length, 20_000_000);
+      assert(await next);
+    } else {
+      const { stdout, code } = await runParent(`
+        ${parent}
+        await child.ready();
+      `);
+      assertEquals(code, 0);
+      assertEquals(stdout.length, 20_000_000);
+    }
+  });
+}
