@@ -25,6 +25,7 @@ import {
   CHANNEL_VARIABLE,
   STATE_VARIABLE,
 } from "./_channel.ts";
+import { printable } from "./_lines.ts";
 import { StdioChannel } from "./_stdio_channel.ts";
 
 /**
@@ -171,11 +172,16 @@ function parseState(value: string): number {
   if (!Number.isSafeInteger(barriers)) {
     throw new TypeError(
       `Cannot inherit a barrier: ${STATE_VARIABLE} must be a number of barriers, received ${
-        Deno.inspect(value)
+        shown(value)
       }`,
     );
   }
   return barriers;
+}
+
+/** Shows what the environment says, which may be anybody's. */
+function shown(value: string): string {
+  return printable(Deno.inspect(value));
 }
 
 /** Opens the channel of a process that may not read where it is. */
@@ -202,7 +208,7 @@ async function openChannel(name: string): Promise<BarrierChannel> {
   if (digits === null || fd < CHANNEL_FD) {
     throw new TypeError(
       `Cannot inherit a barrier: the channel must be "fd", "fd:N" with a number from ${CHANNEL_FD} on, or "stdio", received ${
-        Deno.inspect(name)
+        shown(name)
       }`,
     );
   }

@@ -306,7 +306,8 @@ const MODULE_STOP_AFTER = 1_000;
  * Starts a child process that shares a barrier with this one. It does not wait
  * for anything: that the child is up is what the barrier is there to tell.
  *
- * It needs `--allow-env`, unless `clearEnv` is `true`, and `--allow-run` for the
+ * It needs `--allow-env` (with `clearEnv`, `--allow-env=NODE_V8_COVERAGE`, which
+ * Node's module reads), and `--allow-run` for the
  * program, which for a Deno module is Deno itself.
  *
  * @param module A Deno module, run by the same Deno as this process. A string

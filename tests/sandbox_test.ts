@@ -1,0 +1,443 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What a careless or hostile argument, directory or environment cannot do. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { Barrier, spawnWithBarrier } from "../mod.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
+import {
+  dataUrl,
+  inheritingModule,
+  json,
+  parentModule,
+  runParent,
+  shell,
+} from "./_helpers/scripts.ts";
+import { openDescriptors } from "./_helpers/descriptors.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+// Modules
+
+for (const spelling of ["plugin.ts", "./plugin.ts", "/", "file:"] as const) {
+  Deno.test(`spawnWithBarrier() runs no task or script in place of a module that is missing, named by ${spelling}`, async () => {
+    await using directory = await TempDir.make();
+    const path = `${directory.path}/plugin.ts`;
+    const url = new URL(`file://${path}`).href;
+    const module = { "/": path, "file:": url }[spelling as string] ?? spelling;
+    const scripts = Object.fromEntries(
+      ["plugin.ts", "./plugin.ts", path, url].map((name) => [
+        name,
+        "echo ran >ran",
+      ]),
+    );
+    await Deno.writeTextFile(
+      `${directory.path}/package.json`,
+      JSON.stringify({ scripts }),
+    );
+    await Deno.writeTextFile(
+      `${directory.path}/deno.json`,
+      JSON.stringify({
+        tasks: { "plugin.ts": "echo ran >ran", "./plugin.ts": "echo ran >ran" },
+      }),
+    );
+    await using child = spawnWithBarrier(module, {
+      cwd: directory.path,
+      stderr: "piped",
+    });
+    assertStringIncludes(await child.stderr.text(), "Module not found");
+    assertEquals((await child.status).code, 1);
+    await assertRejects(
+      () => Deno.stat(`${directory.path}/ran`),
+      Deno.errors.NotFound,
+    );
+  });
+}
+
+Deno.test("spawnWithBarrier() takes a string that is no URL for a path, whatever it looks like", async () => {
+  await using directory = await TempDir.make();
+  for (const name of ["test", "-A", "a b.ts", "x.ts"]) {
+    const path = `${directory.path}/${name}`;
+    await Deno.writeTextFile(path, "console.log(`ran ${Deno.args}`)");
+    await using child = spawnWithBarrier(name, {
+      args: ["--allow-read", "-"],
+      cwd: directory.path,
+      denoArgs: ["--ext=js"],
+      stdout: "piped",
+    });
+    assertEquals(await child.stdout.text(), "ran --allow-read,-\n");
+  }
+});
+
+Deno.test("spawnWithBarrier() passes the flags of 'deno run' on in 'denoArgs'", async () => {
+  await using directory = await TempDir.make();
+  await Deno.writeTextFile(
+    `${directory.path}/map.json`,
+    JSON.stringify({
+      imports: { "dep": "data:text/javascript,export default 5" },
+    }),
+  );
+  await Deno.writeTextFile(
+    `${directory.path}/main.ts`,
+    "import dep from 'dep'; console.log(dep, typeof Deno.openKv, typeof gc);",
+  );
+  await using child = spawnWithBarrier("main.ts", {
+    cwd: directory.path,
+    denoArgs: [
+      "--no-config",
+      "--import-map",
+      "map.json",
+      "--v8-flags=--expose-gc",
+      "--unstable-kv",
+      "--cached-only",
+    ],
+    stdout: "piped",
+  });
+  assertEquals(await child.stdout.text(), "5 function function\n");
+});
+
+for (
+  const [what, flags] of [
+    ["--cached-only", ["--cached-only"]],
+    ["--no-remote --no-npm", ["--no-remote", "--no-npm"]],
+  ] as const
+) {
+  for (const how of ["static", "dynamic"]) {
+    Deno.test(`spawnWithBarrier() with ${what} keeps a module from importing what is not there, in a ${how} import`, async () => {
+      await using directory = await TempDir.make();
+      for (const target of ["https://jsr.io/x.ts", "npm:no-such-package@1"]) {
+        await using child = spawnWithBarrier(
+          dataUrl(
+            how === "static"
+              ? `import "${target}"; console.log("imported");`
+              : `await import(${json(target)}); console.log("imported");`,
+          ),
+          {
+            denoArgs: flags,
+            env: { DENO_DIR: directory.path },
+            stderr: "piped",
+            stdout: "piped",
+          },
+        );
+        assertEquals(await child.stdout.text(), "");
+        const stderr = await child.stderr.text();
+        assert(
+          /cache|remote|npm/.test(stderr) && !stderr.includes("Download"),
+          stderr,
+        );
+        assertEquals((await child.status).code, 1);
+      }
+    });
+  }
+}
+
+Deno.test("spawnWithBarrier() throws for a module in a compiled program, and names the way out", async () => {
+  const { stderr } = await runParent(`
+    const build = { ...Deno.build, standalone: true };
+    Object.defineProperty(Deno, "build", { value: build });
+    try {
+      spawnWithBarrier("child.ts");
+    } catch (error) {
+      console.error(error.name, error.message);
+    }
+    const child = spawnWithBarrier(["true"]);
+    console.error((await child.status).code);
+  `);
+  assertEquals(
+    stderr,
+    `TypeError Cannot spawn "child.ts": a compiled program runs no modules, spawn ["deno", "run", ...] or [Deno.execPath(), ...] instead\n0\n`,
+  );
+});
+
+// Options
+
+Deno.test("spawnWithBarrier() throws for an option of the wrong type, and starts nothing", () => {
+  const before = openDescriptors();
+  const cases: [options: unknown, message: string][] = [
+    [null, "the options must be an object, received null"],
+    ["x", 'the options must be an object, received "x"'],
+    [{ clearEnv: 1 }, "'clearEnv' must be a boolean, received 1"],
+    [{ processGroup: "yes" }, "'processGroup' must be a boolean"],
+    [{ uid: 1.5 }, "'uid' must be an integer from 0 on, received 1.5"],
+    [{ gid: -1 }, "'gid' must be an integer from 0 on, received -1"],
+    [{ cwd: 7 }, "'cwd' must be a string or a URL, received 7"],
+    [{ env: "A=b" }, "'env' must be an object"],
+    [{ env: { A: 1 } }, `the variable "A" in 'env' must be a string`],
+    [{ env: { A: "a\0b" } }, `the variable "A" in 'env' must be a string`],
+    [{ env: { "A=B": "" } }, "the names in 'env'"],
+    [{ env: { "": "" } }, "the names in 'env'"],
+    [{ readyLine: "ready" }, "'readyLine' must be a regular expression"],
+    [{ stopSignal: "SIGNONE" }, "'stopSignal' must be the name of a signal"],
+    [{ stopSignal: 15 }, "'stopSignal' must be the name of a signal"],
+    [{ stopSignal: "toString" }, "'stopSignal' must be the name of a signal"],
+    [{ channel: "fd:2" }, "'channel' must be"],
+    [{ channel: "fd:x" }, "'channel' must be"],
+    [{ channel: "fd:99999999" }, "'channel' must be"],
+    [{ channel: Symbol("a") }, "'channel' must be"],
+    [
+      { readyLine: /x/, stdout: "inherit", stderr: "inherit" },
+      "'readyLine' needs a 'stdout' or 'stderr' that is not \"inherit\"",
+    ],
+    ...[1n, true, "10", [1], new Date(), Symbol("a")].flatMap((value) =>
+      ["killAfter", "stopAfter"].map((name) =>
+        [
+          { [name]: value },
+          `'${name}' must be a number of milliseconds from 0 to 2147483647`,
+        ] as [unknown, string]
+      )
+    ),
+  ];
+  for (const [options, message] of cases) {
+    assertThrows(
+      () => spawnWithBarrier(["sh"], options as never),
+      TypeError,
+      message,
+    );
+  }
+  for (const list of [[1], [null], [{}], [Symbol("a")]]) {
+    assertThrows(
+      () => spawnWithBarrier("a.ts", { permissions: { read: list as never } }),
+      TypeError,
+      'the permission "read" must list strings or URLs',
+    );
+  }
+  assertEquals(openDescriptors(), before);
+});
+
+Deno.test("spawnWithBarrier() takes an environment without a prototype, and takes options that are undefined for missing", async () => {
+  const env = Object.assign(Object.create(null), { BARRIER_TEST: "there" });
+  await using child = spawnWithBarrier(
+    ["sh", "-c", 'echo "$BARRIER_TEST" >&3'],
+    { env, cwd: undefined, signal: undefined, killAfter: undefined },
+  );
+  assertEquals(await child.ready(), "there");
+});
+
+Deno.test("spawnWithBarrier() passes neither its own channel nor its own counter on", async () => {
+  const { stderr } = await runParent(`
+    Deno.env.set("BARRIER_CHANNEL", "fd:7");
+    Deno.env.set("BARRIER_STATE", "5");
+    const script = 'echo "$BARRIER_CHANNEL \${BARRIER_STATE-unset}" >&3';
+    const child = spawnWithBarrier(["sh", "-c", script]);
+    console.error(await child.ready());
+  `);
+  assertEquals(stderr, "fd:3 unset\n");
+});
+
+Deno.test("spawnWithBarrier() needs access to one variable with 'clearEnv'", async () => {
+  const { stderr, code } = await runParent(
+    `
+    const child = spawnWithBarrier(["/bin/sh", "-c", "echo ready >&3"], {
+      clearEnv: true,
+    });
+    console.error(await child.ready());
+    `,
+    ["--allow-run", "--allow-env=NODE_V8_COVERAGE"], // Node's module reads it
+  );
+  assertEquals({ stderr, code }, { stderr: "ready\n", code: 0 });
+});
+
+// Another system, as far as its name goes
+
+Deno.test("spawnWithBarrier() refuses on Windows what it does not have, and compares variables without case", async () => {
+  const script = 'printf "\\036+%s %s\\n" "$BARRIER_TEST" "$barrier_test"';
+  const { stderr } = await runParent(`
+    Object.defineProperty(Deno, "build", {
+      value: { ...Deno.build, os: "windows" },
+    });
+    for (
+      const options of [
+        { channel: "fd" }, { channel: "fd:5" }, { uid: 1 }, { gid: 1 },
+        { processGroup: true },
+      ]
+    ) {
+      try {
+        spawnWithBarrier(["sh"], options);
+      } catch (error) {
+        console.error(error.name, error.message);
+      }
+    }
+    Deno.env.set("BARRIER_TEST", "outer");
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      env: { barrier_test: "inner" },
+    });
+    console.error(await child.ready());
+  `);
+  assertEquals(
+    stderr,
+    `\
+TypeError Cannot spawn a child: 'channel' must be "stdio" on Windows, received "fd"
+TypeError Cannot spawn a child: 'channel' must be "stdio" on Windows, received "fd:5"
+TypeError Cannot spawn a child: 'uid' is not for Windows, received 1
+TypeError Cannot spawn a child: 'gid' is not for Windows, received 1
+TypeError Cannot spawn a child: 'processGroup' is not for Windows, received true
+ inner
+`,
+  );
+});
+
+Deno.test("examples/handshake.ts names no stream that the channel of any system refuses", async () => {
+  for await (const { name } of Deno.readDir("examples")) {
+    const source = await Deno.readTextFile(`examples/${name}`);
+    assertFalse(/stdin: "|stdout: "inherit"/.test(source), name);
+  }
+});
+
+// The environment of a child
+
+for (
+  const [channel, message] of [
+    ["fd:0", "TypeError Cannot inherit a barrier: the channel must be"],
+    ["fd:1", "TypeError Cannot inherit a barrier: the channel must be"],
+    ["fd:2", "TypeError Cannot inherit a barrier: the channel must be"],
+    [
+      "fd:3",
+      "BadResource Cannot inherit a barrier: file descriptor 3 is no channel",
+    ],
+    [
+      "fd:7",
+      "BadResource Cannot inherit a barrier: file descriptor 7 is no channel",
+    ],
+    ["\x1b[31m\u202e", 'received "\\x1b[31m'],
+  ] as const
+) {
+  Deno.test(`inheritBarrier() rejects for BARRIER_CHANNEL=${json(channel)}, and the process goes on`, async () => {
+    const { code, stderr } = await runParent(
+      `
+      Deno.env.set("BARRIER_CHANNEL", ${json(channel)});
+      await inheritBarrier().catch((error) =>
+        console.error(error.name, error.message)
+      );
+      // Deno would panic here if it had lost a descriptor of its own.
+      const { code } = await new Deno.Command("true").output();
+      Deno.addSignalListener("SIGUSR1", () => Deno.exit(code));
+      Deno.kill(Deno.pid, "SIGUSR1");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      `,
+      ["--allow-all"],
+    );
+    assertStringIncludes(stderr, message);
+    assertFalse(stderr.includes("\u202e") || stderr.includes("\x1b[31m"));
+    assertEquals(code, 0);
+  });
+}
+
+for (const family of ["AF_UNIX", "AF_INET"]) {
+  Deno.test({
+    name:
+      `inheritBarrier() rejects for a socket of ${family} at descriptor 3 that listens`,
+    ignore: !isInstalled("python3"),
+    async fn() {
+      await using directory = await TempDir.make();
+      const address = family === "AF_UNIX"
+        ? json(`${directory.path}/socket`)
+        : '("127.0.0.1", 0)';
+      const script = `
+import os, socket, sys
+s = socket.socket(socket.${family})
+s.bind(${address})
+s.listen()
+os.dup2(s.fileno(), 3)
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
+      const module = parentModule(`
+        await inheritBarrier().catch((error) => console.log(error.name));
+        await inheritBarrier({ channel: "fd" }).catch((error) =>
+          console.log(error.name)
+        );
+        console.log(await inheritBarrier({ optional: true }));
+      `);
+      const { stdout } = await run([
+        "python3",
+        "-c",
+        script,
+        Deno.execPath(),
+        "run",
+        "--no-prompt",
+        module,
+      ]);
+      assertEquals(stdout, "NotFound\nBadResource\nundefined\n");
+    },
+  });
+}
+
+Deno.test("inheritBarrier() gives undefined where there is none and it is optional, and rejects with NotFound elsewhere", async () => {
+  for (const permissions of [[], ["--allow-env"]]) {
+    const { stdout } = await runParent(
+      `
+      console.log(await inheritBarrier({ optional: true }));
+      await inheritBarrier().catch((error) => console.log(error.name));
+      `,
+      permissions,
+    );
+    assertEquals(stdout, "undefined\nNotFound\n");
+  }
+});
+
+// What reaches a terminal
+
+const NASTY = "\u202eevil\u2028\u2069";
+const SHOWN = "\\u{202e}evil\\u{2028}\\u{2069}";
+
+Deno.test("BarrierAbortedError and Barrier.note show direction and line separators escaped", async () => {
+  await using child = shell(`printf '+${NASTY}\\nabort ${NASTY}\\n' >&3`);
+  assert(await child.waitAbortion());
+  assertEquals(
+    child.signal.reason.message,
+    `Barrier aborted by the peer: ${SHOWN}`,
+  );
+  await using other = shell(`printf '+${NASTY}\\n' >&3`);
+  assertEquals(await other.ready(), SHOWN);
+});
+
+Deno.test("Barrier.place() and abort() throw for direction and line separators", () => {
+  const [parent] = Barrier.pair();
+  assertThrows(() => parent.place(NASTY), TypeError, "Cannot send note");
+  assertThrows(() => parent.abort(NASTY), TypeError, "Cannot send reason");
+  assertFalse(parent.isAborted);
+});
+
+Deno.test("BarrierAbortedError of a worker shows what it throws escaped", async () => {
+  const worker = new Worker(
+    dataUrl(`throw new Error("\\u202e\\x1b[31m\\nred")`),
+    { type: "module" },
+  );
+  const barrier = Barrier.over(worker);
+  assertFalse(await barrier.waitNext());
+  worker.terminate();
+  const { message } = barrier.signal.reason;
+  assertStringIncludes(message, "\\u{202e}\\u{1b}[31m\\u{a}red");
+  for (const char of "\x1b\n\u202e") assertFalse(message.includes(char));
+});
+
+for (const channel of CHANNELS) {
+  Deno.test(`inheritBarrier() reads lines that end in CR LF over "${channel}"`, async () => {
+    await using child = spawnWithBarrier(
+      inheritingModule(`
+        const barrier = await inheritBarrier({ channel: "${channel}" });
+        barrier.place(await barrier.waitNext() ? barrier.note : "lost");
+      `),
+      { channel },
+    );
+    child.place("text");
+    assertEquals(await child.ready(), "text");
+    const rs = channel === "fd" ? "" : "\\036";
+    await using other = shell(
+      `printf '${rs}+note\\r\\n${rs}\\r\\n' >&${channel === "fd" ? 3 : 1}`,
+      { channel },
+    );
+    await other.exited;
+    other.place();
+    other.place();
+    assert(await other.sync());
+    assertEquals(other.note, "note");
+  });
+}
