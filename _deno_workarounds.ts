@@ -370,9 +370,6 @@ function isUnloading(): boolean {
     true;
 }
 
-/** How many bytes every system takes whole or not at all into a pipe. */
-const PIPE_BUF = Deno.build.os === "linux" ? 4096 : 512;
-
 /** How many bytes of an unfinished line Deno's stdout keeps. */
 const STDOUT_BUFFER = 1024;
 
@@ -404,8 +401,10 @@ export async function writeWhole(
   output: StandardOutput,
   bytes: Uint8Array,
 ): Promise<void> {
+  // PIPE_BUF, what a pipe takes whole or not at all.
+  const most = Deno.build.os === "linux" ? 4096 : 512;
   for (let start = 0; start < bytes.length;) {
-    const window = bytes.subarray(start, start + PIPE_BUF);
+    const window = bytes.subarray(start, start + most);
     const lines = window.lastIndexOf(LF) + 1;
     const piece = lines > 0 ? window.subarray(0, lines) : window;
     const buffered = lines === 0 && piece.length < STDOUT_BUFFER;
