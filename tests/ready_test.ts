@@ -1,0 +1,286 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Programs that know nothing of barriers, and waiting for them. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  BarrierAbortedError,
+  type BarrierOutput,
+  spawnWithBarrier,
+} from "../mod.ts";
+import { isPending } from "./_helpers/event_loop.ts";
+import { json, runParent, shell } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+const OUTPUTS: readonly BarrierOutput[] = [
+  "forward",
+  "piped",
+  "inherit",
+  "null",
+];
+
+for (const stdout of OUTPUTS) {
+  for (const stderr of OUTPUTS) {
+    if (stdout === "inherit" && stderr === "inherit") continue;
+    Deno.test(`spawnWithBarrier() finds a readyLine with stdout "${stdout}" and stderr "${stderr}"`, async () => {
+      const { code, stdout: out } = await runParent(`
+        const readyLine = /ready on (\\w+)/;
+        for (const fd of [1, 2]) {
+          if ([${json(stdout)}, ${
+        json(stderr)
+      }][fd - 1] === "inherit") continue;
+          await using child = spawnWithBarrier(
+            ["sh", "-c", \`echo starting >&\${fd}; echo ready on \${fd} >&\${fd}; exec sleep 1000\`],
+            { readyLine, stdout: ${json(stdout)}, stderr: ${json(stderr)} },
+          );
+          if (await child.ready() !== String(fd)) Deno.exit(1);
+        }
+        console.log("both");
+      `);
+      assertEquals(code, 0);
+      assertStringIncludes(out, "both\n");
+    });
+  }
+}
+
+for (const stdout of ["forward", "piped", "null"] as const) {
+  Deno.test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", beside barriers`, async () => {
+    const { stdout: out } = await runParent(`
+      const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
+      await using child = spawnWithBarrier(["sh", "-c", script], {
+        channel: "stdio",
+        stdout: "${stdout}",
+        readyLine: /^ready$/,
+      });
+      const notes = [];
+      for await (const note of child) {
+        notes.push(note);
+        if (notes.length === 2) break;
+      }
+      console.log(notes.join());
+    `);
+    assertEquals(
+      out,
+      stdout === "forward" ? "ready\nready,placed\n" : "ready,placed\n",
+    );
+  });
+}
+
+/** The notes of the lines that a script prints and that match. */
+async function notes(
+  script: string,
+  readyLine: RegExp,
+): Promise<(string | undefined)[]> {
+  await using child = shell(script, { readyLine, stdout: "null" });
+  const notes = [];
+  for await (const note of child) notes.push(note);
+  return notes;
+}
+
+Deno.test("spawnWithBarrier() places a barrier for each line that matches, also with a stateful expression", async () => {
+  const script = "for i in 1 2 3; do echo ready $i; done";
+  for (const flags of ["", "g", "y", "gy"]) {
+    const readyLine = new RegExp("ready \\d", flags);
+    readyLine.lastIndex = 3;
+    assertEquals(await notes(script, readyLine), [
+      "ready 1",
+      "ready 2",
+      "ready 3",
+    ]);
+    assertEquals(readyLine.lastIndex, 3);
+  }
+});
+
+Deno.test("spawnWithBarrier() takes the first group of a readyLine for the note, and the line without one", async () => {
+  const script = "echo at port 80; echo at socket";
+  assertEquals(await notes(script, /port (\d+)|socket/), ["80", "at socket"]);
+});
+
+Deno.test("spawnWithBarrier() finds a readyLine without an end at the exit, and one right before it", async () => {
+  assertEquals(await notes("echo ready; printf ready", /ready/), [
+    "ready",
+    "ready",
+  ]);
+});
+
+Deno.test("spawnWithBarrier() removes colours, control characters and CR from a readyLine", async () => {
+  const script =
+    `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in \\t5 ms\\r\\n'`;
+  assertEquals(await notes(script, /^ready in 5 ms$/), ["ready in 5 ms"]);
+  assertEquals(await notes("printf 're\\342\\200\\256ady\\n'", /ady/), [
+    "re\\u{202e}ady",
+  ]);
+});
+
+Deno.test("spawnWithBarrier() cuts a readyLine to what a note holds, and a line of a megabyte to less", async () => {
+  const [note] = await notes("yes 🙂 | head -n 5000 | tr -d '\\n'", /🙂/);
+  assertEquals(note, "🙂".repeat(1_023));
+  assertEquals(
+    await notes(
+      "head -c 1000000 /dev/zero | tr '\\0' x; echo; echo ready",
+      /^ready$/,
+    ),
+    ["ready"],
+  );
+});
+
+Deno.test("spawnWithBarrier() holds little of a line of 100 MB that it looks at", async () => {
+  const { stdout } = await runParent(
+    `
+    const before = Deno.memoryUsage().rss;
+    const script = "head -c 100000000 /dev/zero | tr '\\\\0' x; echo; echo ready";
+    const child = spawnWithBarrier(["sh", "-c", script], {
+      readyLine: /^ready$/,
+      stdout: "null",
+    });
+    await child.ready();
+    console.log(Deno.memoryUsage().rss - before);
+    `,
+    ["--allow-all"],
+  );
+  assertLess(Number(stdout), 60_000_000);
+});
+
+Deno.test("spawnWithBarrier() does not take a program with a readyLine for gone that closes its descriptors", async () => {
+  await using directory = await TempDir.make();
+  const fifo = await directory.makeFifo();
+  await using child = shell(
+    `exec 3>&-; echo ready; exec >&- 2>&-; read -r _ <${fifo}; exit 3`,
+    { readyLine: /ready/ },
+  );
+  const { signal } = child;
+  assertEquals(await child.ready(), "ready");
+  const next = child.waitNext();
+  // Whoever opens it for writing waits for the reader, which is the child.
+  const file = await Deno.open(fifo, { write: true });
+  assertFalse(signal.aborted);
+  assert(await isPending(next));
+  file.close();
+  assertFalse(await next);
+  assertEquals(signal.reason.status.code, 3);
+});
+
+Deno.test("BarrierProcess.ready() rejects at once when the program dies before its readyLine", async () => {
+  await using child = shell("echo cannot bind >&2; exit 98", {
+    readyLine: /ready/,
+    stderr: "null",
+  });
+  const error = await assertRejects(() => child.ready(), BarrierAbortedError);
+  assertEquals(
+    error.message,
+    `Child process ${child.pid} (sh) exited with code 98`,
+  );
+  assertEquals(error.status?.code, 98);
+  assertEquals(error.side, "peer");
+});
+
+// ready()
+
+Deno.test("BarrierProcess.ready() resolves with the note", async () => {
+  await using child = shell("echo on port 80 >&3; read -r _ <&3");
+  assertEquals(await child.ready(), "on port 80");
+});
+
+Deno.test("BarrierProcess.ready() rejects with a TimeoutError that names the process, and loses nothing", async () => {
+  await using child = shell("read -r _ <&3; echo late >&3; read -r _ <&3");
+  const error = await assertRejects(
+    () => child.ready({ timeout: 1 }),
+    DOMException,
+  );
+  assertEquals(error.name, "TimeoutError");
+  assertEquals(
+    error.message,
+    `Child process ${child.pid} (sh) was not ready within 1 ms`,
+  );
+  child.place();
+  assertEquals(await child.ready({ timeout: 60_000 }), "late");
+});
+
+Deno.test("BarrierProcess.ready() rejects with the reason of its signal", async () => {
+  await using child = shell("read -r _ <&3");
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const ready = child.ready({ signal: controller.signal, timeout: 60_000 });
+  controller.abort(reason);
+  await assertRejects(() => ready, Error, "enough");
+  await assertRejects(
+    () => child.ready({ signal: AbortSignal.abort(reason) }),
+    Error,
+    "enough",
+  );
+});
+
+Deno.test("BarrierProcess.ready() rejects for an abortion, with a message that names the process", async () => {
+  await using child = shell("echo abort disk full >&3; read -r _ <&3");
+  const error = await assertRejects(() => child.ready(), BarrierAbortedError);
+  assertEquals(
+    error.message,
+    `Child process ${child.pid} (sh) is not ready: Barrier aborted by the peer: disk full`,
+  );
+});
+
+Deno.test("BarrierProcess.ready() has a stack that leads to the caller", async () => {
+  await using child = shell("exit 1");
+  function startMyServer(): Promise<string | undefined> {
+    return child.ready();
+  }
+  const error = await startMyServer().catch((error) => error);
+  assertInstanceOf(error, BarrierAbortedError);
+  const [message, first] = error.stack!.split("\n");
+  assertEquals(message, `BarrierAbortedError: ${error.message}`);
+  assertStringIncludes(first!, "startMyServer");
+  assertStringIncludes(first!, import.meta.url);
+});
+
+Deno.test("BarrierProcess.ready() makes Promise.all() fail fast", async () => {
+  await using slow = shell("read -r _ <&3");
+  await using broken = shell("exit 7");
+  await assertRejects(
+    () => Promise.all([slow.ready(), broken.ready()]),
+    BarrierAbortedError,
+    "(sh) exited with code 7",
+  );
+  assert(await isPending(slow.exited));
+});
+
+Deno.test("BarrierProcess.ready() throws for a timeout that is none", async () => {
+  await using child = shell("read -r _ <&3");
+  for (const timeout of ["1", 1n, null]) {
+    await assertRejects(
+      () => child.ready({ timeout: timeout as never }),
+      TypeError,
+      "'timeout' must be a number of milliseconds",
+    );
+  }
+  await assertRejects(() => child.ready({ timeout: -1 }), RangeError);
+});
+
+Deno.test("spawnWithBarrier() forwards stderr by default with a readyLine, and in the order of what the parent prints", async () => {
+  const { stderr } = await runParent(`
+    const child = spawnWithBarrier(["sh", "-c", "echo ready >&2; exec sleep 1000"], {
+      readyLine: /ready/,
+    });
+    await child.ready();
+    console.error("it is");
+    child.kill();
+  `);
+  assertEquals(stderr, "ready\nit is\n");
+});
+
+Deno.test("spawnWithBarrier() with a readyLine still has a channel", async () => {
+  await using child = spawnWithBarrier(
+    ["sh", "-c", "echo ready; read -r line <&3; echo got $line >&3"],
+    { readyLine: /ready/, stdout: "null" },
+  );
+  assertEquals(await child.ready(), "ready");
+  child.place("this");
+  assertEquals(await child.ready(), "got +this");
+});
