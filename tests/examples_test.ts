@@ -13,7 +13,7 @@ import { type Output, run } from "./_helpers/run.ts";
 async function runExample(name: string): Promise<Output> {
   const root = new URL("../", import.meta.url);
   const source = await Deno.readTextFile(new URL(`examples/${name}`, root));
-  const command = /^\/\/ {5}deno (run .+)$/m.exec(source)?.[1];
+  const command = /^\/\/ {5}deno ((?:run|test) .+)$/m.exec(source)?.[1];
   assertExists(command);
   const output = await run([Deno.execPath(), ...command.split(" ")], {
     cwd: root,
@@ -143,4 +143,10 @@ main: it is gone, clean up
 `,
     stderr: "",
   });
+});
+
+Deno.test("examples/tests.ts starts its server once for all its tests", async () => {
+  const { code, stdout } = await runExample("tests.ts");
+  assertStringIncludes(stdout, "2 passed");
+  assertEquals(code, 0);
 });
