@@ -8,7 +8,7 @@ import type { Waiter } from "./_wait_queue.ts";
 const NOTES_MAX = 1024 * 1024;
 
 /** What a note takes in memory besides its text, about. */
-const NOTE_OVERHEAD = 32;
+const NOTE_OVERHEAD = 96;
 
 /** The peer's barriers that have arrived and were not taken, with their notes. */
 export class Arrivals {

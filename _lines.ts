@@ -22,7 +22,7 @@ const ABORT = "abort";
 const NOTE_PREFIX = "+";
 
 /** The longest note, in bytes of UTF-8. */
-export const NOTE_MAX = LINE_MAX - NOTE_PREFIX.length;
+export const NOTE_MAX: number = LINE_MAX - NOTE_PREFIX.length;
 
 /** What a line means. */
 export type Message =

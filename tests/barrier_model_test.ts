@@ -3,7 +3,7 @@
 /** Any calls in any order, against a model of the rules. */
 
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4";
 import { watch } from "./_helpers/barriers.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import { setUp } from "./_helpers/test_channel.ts";

@@ -8,7 +8,7 @@ import {
   assertFalse,
   assertStrictEquals,
 } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4";
 import { BarrierAbortedError } from "../barrier.ts";
 import {
   failure,

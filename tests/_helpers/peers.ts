@@ -18,7 +18,7 @@ export interface PeerProgram {
 }
 
 /** Where the programs are. */
-export const TESTDATA = `${import.meta.dirname}/../testdata`;
+export const TESTDATA: string = `${import.meta.dirname}/../testdata`;
 
 /** The programs of all languages. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [

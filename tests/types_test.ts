@@ -1,0 +1,60 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What compiles, and what must not; the type check of the gate runs it. */
+
+import {
+  Barrier,
+  type BarrierProcess,
+  inheritBarrier,
+  spawnWithBarrier,
+} from "../mod.ts";
+
+/** Never called: only its types are looked at. */
+export function mustCompile(
+  words: readonly string[],
+  signal: AbortSignal | undefined,
+  port: MessagePort,
+): void {
+  const child: BarrierProcess = spawnWithBarrier(words, {
+    signal,
+    cwd: undefined,
+    stdout: undefined,
+    readyLine: undefined,
+    stopSignal: "SIGINT",
+    channel: "fd:10",
+  });
+  child.waitNext({ signal });
+  child.ready({ signal, timeout: undefined });
+  child.kill(9);
+  spawnWithBarrier("child.ts", {
+    permissions: { net: true },
+    channel: "stdio",
+  });
+  spawnWithBarrier(new URL("file:///child.ts"), { stdin: "piped" });
+  spawnWithBarrier(words, { channel: "stdio", stdout: "piped" });
+  Barrier.over(port, { role: "child" });
+  const required: Promise<Barrier> = inheritBarrier();
+  const optional: Promise<Barrier | undefined> = inheritBarrier({
+    optional: true,
+  });
+  void [required, optional];
+}
+
+/** Never called: each call has to be an error. */
+export function mustNotCompile(words: readonly string[]): void {
+  // @ts-expect-error: a command has no permissions of Deno's
+  spawnWithBarrier(words, { permissions: "none" });
+  // @ts-expect-error: a command has no flags of Deno's
+  spawnWithBarrier(words, { denoArgs: [] });
+  // @ts-expect-error: stdin is the channel
+  spawnWithBarrier(words, { channel: "stdio", stdin: "piped" });
+  // @ts-expect-error: stdout is the channel
+  spawnWithBarrier("child.ts", { channel: "stdio", stdout: "inherit" });
+  // @ts-expect-error: there is no such value
+  spawnWithBarrier(words, { stdout: "pipe" });
+  // @ts-expect-error: there is no such channel
+  spawnWithBarrier(words, { channel: "tcp" });
+  // @ts-expect-error: it may be undefined
+  const barrier: Promise<Barrier> = inheritBarrier({ optional: true });
+  void barrier;
+}
