@@ -135,10 +135,10 @@ export interface BarrierReceiver {
  *     this.receiver = receiver;
  *   }
  *   send(bytes: Uint8Array) {
- *     setTimeout(() => this.peer?.receiver?.receive(bytes));
+ *     queueMicrotask(() => this.peer?.receiver?.receive(bytes));
  *   }
  *   close() {
- *     setTimeout(() => this.peer?.receiver?.hangUp());
+ *     queueMicrotask(() => this.peer?.receiver?.hangUp());
  *   }
  *   ref() {}
  *   unref() {}
