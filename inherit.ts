@@ -17,9 +17,10 @@
  * @module
  */
 
-import { Barrier } from "./barrier.ts";
-// Behind the barrier, which loads all that these import: a module that is the
-// first to import another costs Deno a look at its source map.
+// From the bottom up, all of them: a module that is the first to import another
+// costs Deno a look at its source map, and that of this one is small.
+import "./_wait_queue.ts";
+import "./_arrivals.ts";
 import {
   type BarrierChannel,
   CHANNEL_VARIABLE,
@@ -27,6 +28,8 @@ import {
 } from "./_channel.ts";
 import { printable } from "./_lines.ts";
 import { StdioChannel } from "./_stdio_channel.ts";
+import "./_transports.ts";
+import { Barrier } from "./barrier.ts";
 
 /**
  * Where a program finds its barrier's channel.
