@@ -3,23 +3,19 @@
 /*
  * The protocol: how barriers and abortions are written as lines of text, and
  * read again. `PROTOCOL.md` describes it for other programs.
- *
- * A child's stdout that serves as its channel carries what the child prints as
- * well. There a line of the protocol is introduced by a record separator, and
- * a StdoutSplitter takes the two apart.
  */
 
 /** The longest line, in bytes and without its end, that a peer may send. */
-const LINE_MAX = 4096;
+export const LINE_MAX = 4096;
 
-const LF = 0x0a;
-const CR = 0x0d;
+export const LF = 0x0a;
+export const CR = 0x0d;
 
 /** Introduces a line of the protocol on a stdout that carries output too. */
 export const RECORD_SEPARATOR = 0x1e;
 
-const ABORT = "abort";
-const NOTE_PREFIX = "+";
+export const ABORT = "abort";
+export const NOTE_PREFIX = "+";
 
 /** The longest note, in bytes of UTF-8. */
 export const NOTE_MAX: number = LINE_MAX - NOTE_PREFIX.length;
@@ -31,7 +27,7 @@ export type Message =
   | { kind: "violation"; why: string };
 
 const BARRIER: Message = { kind: "barrier" };
-const BARRIER_LINE = Uint8Array.of(LF);
+export const BARRIER_LINE: Uint8Array = Uint8Array.of(LF);
 
 /**
  * Writes a barrier as a line.
@@ -136,7 +132,8 @@ function isTooLong(line: Uint8Array): boolean {
   return line.length - (line.at(-1) === CR ? 1 : 0) > LINE_MAX;
 }
 
-function parseLine(line: Uint8Array, acceptsText: boolean): Message {
+/** Reads one line, without its LF. */
+export function parseLine(line: Uint8Array, acceptsText: boolean): Message {
   if (isTooLong(line)) {
     return violation(line, `it is over ${LINE_MAX} bytes`);
   }
@@ -165,131 +162,6 @@ function violation(line: Uint8Array, why: string): Message {
     kind: "violation",
     why: `Cannot read ${quote(line)} from the peer: ${why}`,
   };
-}
-
-/**
- * Separates what a child prints to its stdout from the lines of the protocol
- * that it sends there. A record separator, a valid line and its end are the
- * protocol; everything else is output, passed on byte for byte. So no print can
- * break the barrier.
- */
-export class StdoutSplitter {
-  readonly #onOutput: (bytes: Uint8Array) => void;
-  readonly #onLines: (lines: Uint8Array) => void;
-  /**
-   * What may become a line of the protocol, from its record separator on. It
-   * holds the longest line with that in front and CR LF behind.
-   */
-  readonly #candidate = new Uint8Array(LINE_MAX + 3);
-  #length = 0;
-
-  /**
-   * @param onOutput Takes what the child printed.
-   * @param onLines Takes the lines, without their record separators.
-   */
-  constructor(
-    onOutput: (bytes: Uint8Array) => void,
-    onLines: (lines: Uint8Array) => void,
-  ) {
-    this.#onOutput = onOutput;
-    this.#onLines = onLines;
-  }
-
-  /**
-   * Reads what has arrived. The output goes on before the lines do, so that
-   * whoever waits for a barrier finds what was printed before it.
-   */
-  read(bytes: Uint8Array): void {
-    const lines: Uint8Array[] = [];
-    for (let start = 0; start < bytes.length;) {
-      start = this.#length === 0
-        ? this.#readOutput(bytes, start)
-        : this.#readCandidate(bytes, start, lines);
-    }
-    if (lines.length > 0) this.#onLines(concat(lines));
-  }
-
-  /** The stream has ended: an unfinished line is output. */
-  end(): void {
-    this.#rejectCandidate();
-  }
-
-  #readOutput(bytes: Uint8Array, start: number): number {
-    const separator = bytes.indexOf(RECORD_SEPARATOR, start);
-    const end = separator < 0 ? bytes.length : separator;
-    if (end > start) this.#onOutput(bytes.subarray(start, end));
-    if (separator >= 0) this.#candidate[this.#length++] = RECORD_SEPARATOR;
-    return end + 1;
-  }
-
-  /** Reads up to the end of the line, or to what shows that it is none. */
-  #readCandidate(
-    bytes: Uint8Array,
-    start: number,
-    lines: Uint8Array[],
-  ): number {
-    for (let i = start; i < bytes.length; i++) {
-      const byte = bytes[i]!;
-      if (byte === RECORD_SEPARATOR) {
-        this.#rejectCandidate();
-        return i;
-      }
-      this.#candidate[this.#length++] = byte;
-      if (byte === LF) {
-        this.#endCandidate(lines);
-        return i + 1;
-      }
-      if (!this.#mayBecomeLine()) {
-        this.#rejectCandidate();
-        return i + 1;
-      }
-    }
-    return bytes.length;
-  }
-
-  #mayBecomeLine(): boolean {
-    if (this.#length === this.#candidate.length) return false;
-    const second = this.#candidate[1];
-    if (second === NOTE_PREFIX.charCodeAt(0)) return true;
-    if (second === CR) return this.#length === 2;
-    const index = this.#length - 2;
-    if (index > ABORT.length) return true;
-    const byte = this.#candidate[this.#length - 1]!;
-    return index < ABORT.length
-      ? byte === ABORT.charCodeAt(index)
-      : byte === 0x20 || byte === CR;
-  }
-
-  #endCandidate(lines: Uint8Array[]): void {
-    const end = this.#length;
-    const line = this.#candidate.subarray(1, end - 1);
-    if (parseLine(line, false).kind === "violation") {
-      return this.#rejectCandidate();
-    }
-    lines.push(
-      line.length === 0 ? BARRIER_LINE : this.#candidate.slice(1, end),
-    );
-    this.#length = 0;
-  }
-
-  #rejectCandidate(): void {
-    if (this.#length === 0) return;
-    const output = this.#candidate.slice(0, this.#length);
-    this.#length = 0;
-    this.#onOutput(output);
-  }
-}
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 /** Shows bytes in an error message: cut short, and with nothing unprintable. */

@@ -12,14 +12,9 @@ import {
   writeWhole,
 } from "./_deno_workarounds.ts";
 import type { OutputKind } from "./_launch.ts";
-import {
-  encode,
-  encodeBarrier,
-  NOTE_MAX,
-  printable,
-  StdoutSplitter,
-} from "./_lines.ts";
+import { encode, encodeBarrier, NOTE_MAX, printable } from "./_lines.ts";
 import { drained, ended, within } from "./_socket_channel.ts";
+import { StdoutSplitter } from "./_stdout_splitter.ts";
 import type { Socket } from "node:net";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */

@@ -53,6 +53,7 @@ const SPAWN = [
   "_output.ts",
   "_process.ts",
   "_socket_channel.ts",
+  "_stdout_splitter.ts",
   ...INHERIT,
 ];
 
