@@ -249,7 +249,7 @@ export async function drained(socket: Socket): Promise<void> {
   const over = ended(socket);
   for (let before = -1; before < read && read < KERNEL_BUFFER_MAX;) {
     before = read;
-    await within(QUIET, over);
+    await within(QUIET, over, { persistent: true });
     if (isOver(socket)) break;
     // A loop that was busy until now has not looked for data since.
     for (let turn = 0; turn < 2; turn++) {

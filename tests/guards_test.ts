@@ -1,0 +1,181 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Small promises of the spawn helper that nothing else would miss. */
+
+import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { drained, within } from "../_socket_channel.ts";
+import { spawnWithBarrier } from "../mod.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { isPending, turnEventLoop } from "./_helpers/event_loop.ts";
+import {
+  childModule,
+  json,
+  runParent,
+  shell,
+  startParent,
+} from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+for (const channel of CHANNELS) {
+  Deno.test(`Barrier.destroy() right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        channel,
+        "for (let i = 0; i < 1_000; i++) barrier.place(); barrier.destroy();",
+      ),
+      { channel },
+    );
+    for (let i = 0; i < 1_000; i++) child.place();
+    assert(await child.sync());
+    child.place();
+    assertFalse(await child.sync());
+  });
+
+  Deno.test(`Barrier.destroy() in a parent right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+    const input = channel === "fd" ? 3 : 0;
+    await using child = shell(
+      `i=0; while read -r _ <&${input}; do i=$((i + 1)); done; echo $i >&2`,
+      { channel, stderr: "piped", stopAfter: 60_000 },
+    );
+    for (let i = 0; i < 1_000; i++) child.place();
+    child.destroy();
+    assertEquals(await child.stderr.text(), "1000\n");
+  });
+}
+
+Deno.test("spawnWithBarrier() with 'clearEnv' gives the child nothing of this process's environment", async () => {
+  await using child = spawnWithBarrier(
+    ["/bin/sh", "-c", 'echo "${PATH_OF_TEST-unset} ${ONLY-unset}" >&3'],
+    { clearEnv: true, env: { ONLY: "this" } },
+  );
+  assertEquals(await child.ready(), "unset this");
+  Deno.env.set("PATH_OF_TEST", "here");
+  try {
+    await using inherits = shell('echo "${PATH_OF_TEST-unset}" >&3');
+    assertEquals(await inherits.ready(), "here");
+    await using cleared = spawnWithBarrier(
+      ["/bin/sh", "-c", 'echo "${PATH_OF_TEST-unset}" >&3'],
+      { clearEnv: true },
+    );
+    assertEquals(await cleared.ready(), "unset");
+  } finally {
+    Deno.env.delete("PATH_OF_TEST");
+  }
+});
+
+/** A socket whose data comes when the test says so. */
+class StandIn extends EventEmitter {
+  destroyed = false;
+  readableEnded = false;
+  resumed = 0;
+
+  resume(): void {
+    this.resumed++;
+  }
+
+  finish(): void {
+    this.readableEnded = true;
+    this.emit("end");
+  }
+}
+
+function standIn(): { socket: Socket; events: StandIn } {
+  const events = new StandIn();
+  return { socket: events as unknown as Socket, events };
+}
+
+Deno.test("drained() waits for the end of a pipe, however late its last bytes come after the exit", async () => {
+  const { socket, events } = standIn();
+  const done = drained(socket);
+  for (let turn = 0; turn < 100; turn++) {
+    await turnEventLoop(1);
+    events.emit("data", new Uint8Array(1));
+    assert(await isPending(done));
+  }
+  events.finish();
+  await done;
+  assertEquals(events.listenerCount("data"), 0);
+});
+
+Deno.test("drained() gives a pipe up that others hold open when nothing comes, and one that they keep writing to", async () => {
+  const quiet = standIn();
+  await drained(quiet.socket);
+  const busy = standIn();
+  const done = drained(busy.socket);
+  let sent = 0;
+  while (await isPending(done)) {
+    await turnEventLoop(1);
+    busy.events.emit("data", new Uint8Array(64 * 1024));
+    sent += 64 * 1024;
+    assertLess(sent, 1_000 * 1024 * 1024);
+  }
+});
+
+Deno.test("drained() reads on where the reader is behind", async () => {
+  const { socket, events } = standIn();
+  const done = drained(socket);
+  const before = events.resumed;
+  events.emit("data", new Uint8Array(1));
+  assertEquals(events.resumed, before + 1);
+  events.finish();
+  await done;
+});
+
+Deno.test("within() leaves no timer behind, whichever is first", async () => {
+  await within(60_000, Promise.resolve());
+  await within(1, new Promise(() => {}), { persistent: true });
+});
+
+for (const stdout of ["piped", "forward"] as const) {
+  Deno.test(`BarrierProcess lets a child wait that is 16 MiB ahead of the reader of its "${stdout}" output`, async () => {
+    await using directory = await TempDir.make();
+    const file = `${directory.path}/written`;
+    // It says how much it could write, and more than all buffers hold.
+    const script =
+      `i=0; while [ $i -lt 64 ]; do head -c 1048576 /dev/zero; i=$((i + 1)); echo $i >${file}; echo >&3; done`;
+    const parent = `
+      const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+        stdout: "${stdout}",
+      });
+      // Barriers come while the child can write, and then no more.
+      let taken = 0;
+      for (;;) {
+        const signal = AbortSignal.timeout(1_000);
+        try {
+          await child.waitNext({ signal });
+          taken++;
+        } catch {
+          break;
+        }
+      }
+      console.error(Number(Deno.readTextFileSync(${json(file)})) < 40);
+      ${stdout === "piped" ? "await child.stdout.cancel();" : ""}
+      child.kill("SIGKILL");
+      Deno.exit();
+    `;
+    const { stderr } = await runBlocked(parent);
+    assertEquals(stderr, "true\n");
+  });
+}
+
+/** Runs a parent whose stdout nobody reads before it has ended. */
+async function runBlocked(body: string): Promise<{ stderr: string }> {
+  const parent = startParent(body, ["--allow-all"]);
+  const stderr = await new Response(parent.stderr).text();
+  await parent.stdout.cancel();
+  await parent.stdin.close();
+  await parent.status;
+  return { stderr };
+}
+
+Deno.test("BarrierProcess.ref() and unref() do nothing to a child that is gone", async () => {
+  const { code, stdout } = await runParent(`
+    const child = spawnWithBarrier(["true"]);
+    await child.status;
+    child.ref();
+    console.log("leaves");
+  `);
+  assertEquals({ code, stdout }, { code: 0, stdout: "leaves\n" });
+});
