@@ -53,11 +53,7 @@ export type BarrierOutput = "forward" | "piped" | "inherit" | "null";
 export interface SpawnOptions {
   /** Arguments for the module or the command. */
   args?: readonly string[] | undefined;
-  /**
-   * The child's working directory.
-   *
-   * @default {this process's own}
-   */
+  /** The child's working directory; by default this process's own. */
   cwd?: string | URL | undefined;
   /** Environment variables of the child, besides those of this process. */
   env?: Record<string, string> | undefined;
@@ -186,7 +182,7 @@ export type SpawnModuleOptions = SpawnCommandOptions & {
   denoArgs?: readonly string[] | undefined;
 };
 
-/** Options for {@linkcode BarrierProcess.prototype.ready}. */
+/** Options for {@linkcode BarrierProcess.ready}. */
 export interface BarrierReadyOptions extends BarrierWaitOptions {
   /** How long to wait, in milliseconds. By default there is no limit. */
   timeout?: number | undefined;
@@ -197,7 +193,7 @@ export interface BarrierReadyOptions extends BarrierWaitOptions {
  * is made by {@linkcode spawnWithBarrier}, and shaped like `Deno.ChildProcess`.
  *
  * The process keeps this one alive until it exits, unless
- * {@linkcode BarrierProcess.prototype.unref} was called.
+ * {@linkcode BarrierProcess.unref} was called.
  *
  * Its `signal` is aborted when the barrier was aborted or destroyed, when the
  * process is gone, or when a wait failed because the channel was closed; not by
