@@ -29,7 +29,8 @@ export function builtin<T>(name: string): T {
  * Node's `spawn()` reports most failures in an event, later, and the error of
  * its "spawn" channel of diagnostics at once.
  *
- * Remove when `Deno.Command` can hand descriptors on (denoland/deno#16298).
+ * Remove when `Deno.Command` can hand descriptors on (denoland/deno#6529 asks for
+ * raw descriptors).
  *
  * @throws What Node reports: an `ErrnoException`, or Deno's own error.
  */
@@ -69,10 +70,11 @@ export function spawnOrThrow(
 /**
  * Spells a command so that it is run as it is.
  *
- * Since 1.30, `node:child_process` takes a command that is Deno for one that is
- * meant for Node, and adds `--allow-all` to its arguments, here and further on
- * in the words of any command. It knows Deno by the spelling of its path, and
- * an argument by comparing strings.
+ * `node:child_process` takes a command that is Deno for one that is meant for
+ * Node, and adds `--allow-all` to its arguments (for `deno run` since
+ * denoland/deno#35443, in 2.9), here and further on in the words of any command.
+ * It knows Deno by the spelling of its path, and an argument by comparing
+ * strings.
  *
  * Remove when an option turns that off.
  */
@@ -91,7 +93,7 @@ function verbatimArgument(arg: string): string {
  *
  * `deno run x` falls back to a task or a script called `x`, in a `deno.json` or
  * `package.json` of the working directory, where there is no module of that name
- * (since 2.1, denoland/deno#28878); that runs in a shell, with no permission
+ * (since 2.0, denoland/deno#24891); that runs in a shell, with no permission
  * asked, and a script can have any name, also that of a URL. `deno x` takes the
  * same flags and has no such fallback.
  *
@@ -165,8 +167,9 @@ const FIRST_FD = 3;
  * A number that was not inherited may be one of Deno's own descriptors, and Deno
  * panics when a program closes the one that wakes it up for signals (2.8 and
  * later). Deno's first descriptor is no socket, so 3 is safe. Of others, Deno
- * knows those that another Deno handed on (2.9 and later), or that the variable
- * DENO_EXTRA_STDIO_FDS names, and only these can be asked for their status.
+ * knows those that another Deno handed on (denoland/deno#34133, in 2.9), or that
+ * the variable DENO_EXTRA_STDIO_FDS names, and only these can be asked for their
+ * status.
  *
  * A socket that listens opens as well, and fails at its first read.
  *
@@ -388,7 +391,7 @@ export interface StandardOutput {
  * Writes bytes to this program's stdout or stderr, whole and once.
  *
  * Another process may have made it non-blocking, as Node does with what it
- * shares. Deno (since 1.0) then fails with `WouldBlock`, does not say how much
+ * shares. Deno (since 1.0, denoland/deno#33069) then fails with `WouldBlock`, does not say how much
  * was written before, as its stdout keeps the end of an unfinished line in a
  * small buffer, and no event tells that there is room again. So it is given
  * pieces that are taken whole or not at all: what a pipe takes at once, and
