@@ -4,7 +4,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { isInstalled, knowsInherited } from "./_helpers/programs.ts";
 import { json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
