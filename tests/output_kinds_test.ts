@@ -133,8 +133,7 @@ Deno.test('spawnWithBarrier() hands the null device, not the channel, to a helpe
     { channel: "stdio", permissions: { run: true, env: true } },
   );
   child.place("for the child");
-  assertEquals(await child.ready(), "read 0");
-  assertEquals(await child.ready(), "for the child");
+  assertEquals(await Array.fromAsync(child), ["read 0", "for the child"]);
 });
 
 Deno.test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {
