@@ -49,7 +49,13 @@ export class StdoutSplitter {
    * Reads what has arrived. The output goes on before the lines do, so that
    * whoever waits for a barrier finds what was printed before it.
    */
-  read(bytes: Uint8Array): void {
+  read(chunk: Uint8Array): void {
+    // Not as a Buffer of Node's, which takes twice as long to search.
+    const bytes = new Uint8Array(
+      chunk.buffer,
+      chunk.byteOffset,
+      chunk.byteLength,
+    );
     const lines: Uint8Array[] = [];
     for (let start = 0; start < bytes.length;) {
       start = this.#length === 0
