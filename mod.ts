@@ -17,7 +17,7 @@
  * import { spawnWithBarrier } from "@ipc/barrier";
  *
  * await using child = spawnWithBarrier(import.meta.resolve("./child.ts"));
- * if (!await child.waitNext()) throw child.signal.reason; // it died first
+ * await child.ready(); // rejects if it dies first
  * console.log("the child is ready");
  * child.place(); // go on
  * ```
