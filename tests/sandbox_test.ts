@@ -346,6 +346,7 @@ s = socket.socket(socket.${family})
 s.bind(${address})
 s.listen()
 os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
       const module = parentModule(`
