@@ -143,10 +143,11 @@ export class InheritedChannel extends SocketChannel {
 
 /**
  * How many writes of one turn go to the kernel one by one. Each takes hundreds of
- * bytes of the socket's buffer, so the barriers that a loop places by the
- * thousand would soon find it full; what exceeds this goes together.
+ * bytes of the socket's buffer, which holds 8 KiB on some systems, so a loop that
+ * places barriers by the thousand would soon find it full; what exceeds this goes
+ * together.
  */
-const WRITES_PER_TURN = 64;
+const WRITES_PER_TURN = 4;
 
 /** Writes what is sent on a channel. */
 class SocketWriter {

@@ -78,12 +78,12 @@ for (const channel of CHANNELS) {
     });
   }
 
-  Deno.test(`Barrier.sync() over "${channel}" counts 100,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
+  Deno.test(`Barrier.sync() over "${channel}" counts 1,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
         `
-        for (let i = 0; i < 100_000; i++) barrier.place();
+        for (let i = 0; i < 1_000; i++) barrier.place();
         const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
         console.error(pid);
         await Promise.resolve(); // what a turn placed has left at its end
@@ -95,7 +95,7 @@ for (const channel of CHANNELS) {
     const reader = child.stderr.getReader();
     const grandchild = Number(await readUntil(reader, "\n"));
     await child.exited;
-    for (let i = 0; i < 100_000; i++) child.place();
+    for (let i = 0; i < 1_000; i++) child.place();
     assert(await child.sync());
     child.place();
     assertFalse(await child.sync());
@@ -139,28 +139,28 @@ for (const channel of CHANNELS) {
     assertFalse(await child.waitNext());
   });
 
-  Deno.test(`Barrier.place() arrives over "${channel}" 10,000 times when a child's next call is Deno.exit()`, async () => {
+  Deno.test(`Barrier.place() arrives over "${channel}" 1,000 times when a child's next call is Deno.exit()`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
-        "for (let i = 0; i < 10_000; i++) barrier.place(); Deno.exit(0);",
+        "for (let i = 0; i < 1_000; i++) barrier.place(); Deno.exit(0);",
       ),
       { channel },
     );
     await child.exited;
-    for (let i = 0; i < 10_000; i++) child.place();
+    for (let i = 0; i < 1_000; i++) child.place();
     assert(await child.sync());
     child.place();
     assertFalse(await child.sync());
   });
 
-  Deno.test(`Barrier.place() arrives over "${channel}" 10,000 times when a child's next step is an error`, async () => {
+  Deno.test(`Barrier.place() arrives over "${channel}" 1,000 times when a child's next step is an error`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
         `
         setTimeout(() => {
-          for (let i = 0; i < 10_000; i++) barrier.place();
+          for (let i = 0; i < 1_000; i++) barrier.place();
           throw new Error("enough");
         });
         `,
@@ -168,7 +168,7 @@ for (const channel of CHANNELS) {
       { channel, stderr: "null" },
     );
     await child.exited;
-    for (let i = 0; i < 10_000; i++) child.place();
+    for (let i = 0; i < 1_000; i++) child.place();
     assert(await child.sync());
     assertEquals((await child.status).code, 1);
   });
