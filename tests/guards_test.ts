@@ -88,8 +88,8 @@ function standIn(): { socket: Socket; events: StandIn } {
 
 Deno.test("drained() waits by time and not by turns for the last bytes behind an exit", async () => {
   const { socket, events } = standIn();
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout = (() => 0) as typeof setTimeout; // time stands still
+  const { setTimeout } = globalThis; // time stands still meanwhile
+  globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
   try {
     const done = drained(socket);
     await turnEventLoop(100);

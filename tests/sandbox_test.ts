@@ -139,6 +139,34 @@ for (
   }
 }
 
+Deno.test("spawnWithBarrier() with --cached-only lets through what is cached", async () => {
+  await using directory = await TempDir.make();
+  const env = { DENO_DIR: directory.path };
+  let url: string;
+  {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () =>
+        new Response("console.log('cached');", {
+          headers: { "content-type": "text/javascript" },
+        }),
+    );
+    url = `http://127.0.0.1:${server.addr.port}/module.js`;
+    const cached = await run(
+      [Deno.execPath(), "cache", "--allow-import", url],
+      { env },
+    );
+    assertEquals(cached.code, 0, cached.stderr);
+  }
+  await using child = spawnWithBarrier(dataUrl(`import "${url}";`), {
+    denoArgs: ["--cached-only"],
+    env,
+    permissions: { import: [new URL(url).host] },
+    stdout: "piped",
+  });
+  assertEquals(await child.stdout.text(), "cached\n");
+});
+
 Deno.test("spawnWithBarrier() throws for a module in a compiled program, and names the way out", async () => {
   const { stderr } = await runParent(`
     const build = { ...Deno.build, standalone: true };
