@@ -348,7 +348,7 @@ function wrapExit(): () => void {
   const last = () => atExit.forEach((run) => run());
 
   const exitAtLast = (code?: number): never => {
-    if (code !== undefined) Deno.exitCode = code;
+    if (typeof code === "number") Deno.exitCode = code | 0; // as Deno does
     if (!isUnloading()) dispatchEvent(new Event("unload"));
     last();
     return exit();
