@@ -62,7 +62,7 @@ export interface InheritBarrierOptions {
 /** The descriptor that a child inherits, unless it is told another. */
 const CHANNEL_FD = 3;
 
-/** What there is nothing to inherit from is told so. */
+/** Why there is no channel, and what to do. */
 const NOBODY =
   "nobody gave this process one, start it with spawnWithBarrier() or name its channel";
 

@@ -300,7 +300,7 @@ const MODULE_STOP_AFTER = 1_000;
 
 /**
  * Starts a child process that shares a barrier with this one. It does not wait
- * for anything: that the child is up is what the barrier is there to tell.
+ * for anything; the child says by a barrier that it is ready.
  *
  * It needs `--allow-env` (with `clearEnv`, `--allow-env=NODE_V8_COVERAGE`, which
  * Node's module reads), and `--allow-run` for the
