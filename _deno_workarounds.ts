@@ -376,8 +376,11 @@ function isUnloading(): boolean {
 /** How many bytes of an unfinished line Deno's stdout keeps. */
 const STDOUT_BUFFER = 1024;
 
-/** How long, in milliseconds, a stdout that takes no bytes is left alone. */
-const STDOUT_RETRY = 10;
+/** What a pipe takes whole or not at all, in bytes: `PIPE_BUF`. */
+const PIPE_BUF = Deno.build.os === "linux" ? 4096 : 512;
+
+/** How long, in milliseconds, an output that takes no bytes is left alone. */
+const WRITE_RETRY = 10;
 
 const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
@@ -391,12 +394,14 @@ export interface StandardOutput {
  * Writes bytes to this program's stdout or stderr, whole and once.
  *
  * Another process may have made it non-blocking, as Node does with what it
- * shares. Deno (since 1.0, denoland/deno#33069) then fails with `WouldBlock`, does not say how much
- * was written before, as its stdout keeps the end of an unfinished line in a
- * small buffer, and no event tells that there is room again. So it is given
- * pieces that are taken whole or not at all: what a pipe takes at once, and
- * lines that have ended. Only a short piece behind the last of these goes to the
- * buffer.
+ * shares. Deno (since 1.0, denoland/deno#33069) then fails with `WouldBlock`, and
+ * no event tells that there is room again.
+ *
+ * Of stdout it does not even say how much was written before, as it keeps the end
+ * of an unfinished line in a small buffer. So unless that is a file, which always
+ * has room, it is given pieces that are taken whole or not at all: what a pipe
+ * takes at once, and lines that have ended. Only a short piece behind the last of
+ * these goes to the buffer. A piece takes Deno as long as a large write.
  *
  * Remove when Deno waits for room by itself.
  */
@@ -404,21 +409,33 @@ export async function writeWhole(
   output: StandardOutput,
   bytes: Uint8Array,
 ): Promise<void> {
-  // PIPE_BUF, what a pipe takes whole or not at all.
-  const most = Deno.build.os === "linux" ? 4096 : 512;
+  const inPieces = output === Deno.stdout &&
+    !(bytes.length >= READ_BUFFER && isFile(1));
   for (let start = 0; start < bytes.length;) {
-    const window = bytes.subarray(start, start + most);
-    const lines = window.lastIndexOf(LF) + 1;
-    const piece = lines > 0 ? window.subarray(0, lines) : window;
-    const buffered = lines === 0 && piece.length < STDOUT_BUFFER;
-    start += await writePiece(output, piece, buffered);
+    const rest = bytes.subarray(start);
+    const piece = inPieces ? firstPiece(rest) : rest;
+    const isKept = inPieces && piece.length < STDOUT_BUFFER &&
+      piece.at(-1) !== LF;
+    start += await writePiece(output, piece, isKept);
   }
+}
+
+/** Whether a descriptor is a regular file. */
+function isFile(fd: number): boolean {
+  return builtin<typeof import("node:fs")>("node:fs").fstatSync(fd).isFile();
+}
+
+/** The lines at the beginning that fit a pipe, or the beginning of a longer one. */
+function firstPiece(bytes: Uint8Array): Uint8Array {
+  const most = bytes.subarray(0, PIPE_BUF);
+  const lines = most.lastIndexOf(LF) + 1;
+  return lines > 0 ? most.subarray(0, lines) : most;
 }
 
 async function writePiece(
   output: StandardOutput,
   piece: Uint8Array,
-  buffered: boolean,
+  isKept: boolean,
 ): Promise<number> {
   for (let rest = piece;;) {
     try {
@@ -426,8 +443,8 @@ async function writePiece(
       return rest === piece ? written : piece.length;
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      if (buffered) rest = NOTHING; // which sends what is in the buffer
-      await new Promise((resolve) => setTimeout(resolve, STDOUT_RETRY));
+      if (isKept) rest = NOTHING; // which sends what is in the buffer
+      await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY));
     }
   }
 }

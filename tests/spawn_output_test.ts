@@ -111,52 +111,89 @@ Deno.test("BarrierProcess.status is not delayed by a grandchild that prints late
   await parent.stderr.cancel();
 });
 
+/** Reads so little at a time that the writer finds the pipe full. */
+async function readSlowly(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader({ mode: "byob" });
+  const decoder = new TextDecoder();
+  let text = "";
+  while (true) {
+    const { done, value } = await reader.read(new Uint8Array(512));
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
 for (
   const [what, text] of [
     ["lines", "line\n".repeat(200_000)],
-    ["bytes without lines", "x".repeat(999_999)],
+    ["many bytes without lines", "x".repeat(999_999)],
     ["long lines", `${"x".repeat(4_999)}\n`.repeat(200)],
+    ["bytes", "end"],
   ] as const
 ) {
-  Deno.test({
-    name:
-      `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a stdout that somebody made non-blocking`,
-    ignore: !isInstalled("python3"),
-    async fn() {
-      await using directory = await TempDir.make();
-      const fifo = await directory.makeFifo();
-      const file = `${directory.path}/text`;
-      await Deno.writeTextFile(file, text);
-      // The child's stderr is this parent's stdout, as at a terminal. What is
-      // done here to the one, Node does at its start.
-      const script =
-        `import os; os.set_blocking(2, False); os.execvp("cat", ["cat", "${file}"])`;
-      const parent = start(
-        [
-          "sh",
-          "-c",
-          'exec "$@" 2>&1',
-          "sh",
-          Deno.execPath(),
-          "run",
-          "--allow-all",
-          parentModule(`
-            const child = spawnWithBarrier(["python3", "-c", ${json(script)}]);
-            await child.exited;
-            Deno.writeTextFileSync(${json(fifo)}, "");
-            const { success } = await child.status;
-            Deno.exit(success ? 7 : 1); // the console would not try again
-          `),
-        ],
-        { stdin: "null", stderr: "inherit" },
-      );
-      await Deno.readTextFile(fifo); // from now on stdout is read
-      const output = await parent.stdout.text();
-      assertEquals(output.length, text.length);
-      assert(output === text);
-      assertEquals((await parent.status).code, 7);
-    },
-  });
+  for (
+    const { name, printed, shared, options } of [
+      { name: "stdout", printed: 1, shared: 2, options: {} },
+      {
+        name: "stderr",
+        printed: 2,
+        shared: 1,
+        options: { stdout: "inherit", stderr: "forward" },
+      },
+    ]
+  ) {
+    Deno.test({
+      name:
+        `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a ${name} that somebody made non-blocking`,
+      ignore: !isInstalled("python3"),
+      async fn() {
+        await using directory = await TempDir.make();
+        const fifo = await directory.makeFifo();
+        const file = `${directory.path}/text`;
+        await Deno.writeTextFile(file, text);
+        // This parent's stdout and stderr are one, as at a terminal, and the
+        // child inherits the one that it does not print to. It makes it
+        // non-blocking, as Node does at its start, and fills it.
+        const script = `
+import os
+os.set_blocking(${shared}, False)
+try:
+    while True: os.write(${shared}, b"." * 512)
+except BlockingIOError:
+    os.dup2(${printed}, 1)
+    os.execvp("cat", ["cat", "${file}"])
+`;
+        const parent = start(
+          [
+            "sh",
+            "-c",
+            'exec "$@" 2>&1',
+            "sh",
+            Deno.execPath(),
+            "run",
+            "--allow-all",
+            parentModule(`
+              const child = spawnWithBarrier(
+                ["python3", "-c", ${json(script)}],
+                ${json(options)},
+              );
+              await child.exited;
+              Deno.writeTextFileSync(${json(fifo)}, "");
+              const { success } = await child.status;
+              Deno.exit(success ? 7 : 1); // the console would not try again
+            `),
+          ],
+          { stdin: "null", stderr: "inherit" },
+        );
+        await Deno.readTextFile(fifo); // from now on stdout is read
+        const all = await readSlowly(parent.stdout);
+        const output = all.replace(/^\.+/, "");
+        assertEquals(output.length, text.length);
+        assert(output === text);
+        assertEquals((await parent.status).code, 7);
+      },
+    });
+  }
 }
 
 Deno.test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
