@@ -376,9 +376,6 @@ function isUnloading(): boolean {
 /** How many bytes of an unfinished line Deno's stdout keeps. */
 const STDOUT_BUFFER = 1024;
 
-/** What a pipe takes whole or not at all, in bytes: `PIPE_BUF`. */
-const PIPE_BUF = Deno.build.os === "linux" ? 4096 : 512;
-
 /** How long, in milliseconds, an output that takes no bytes is left alone. */
 const WRITE_RETRY = 10;
 
@@ -427,7 +424,8 @@ function isFile(fd: number): boolean {
 
 /** The lines at the beginning that fit a pipe, or the beginning of a longer one. */
 function firstPiece(bytes: Uint8Array): Uint8Array {
-  const most = bytes.subarray(0, PIPE_BUF);
+  // PIPE_BUF, what a pipe takes whole or not at all.
+  const most = bytes.subarray(0, Deno.build.os === "linux" ? 4096 : 512);
   const lines = most.lastIndexOf(LF) + 1;
   return lines > 0 ? most.subarray(0, lines) : most;
 }
