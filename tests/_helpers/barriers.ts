@@ -26,7 +26,7 @@ export async function outcomes(
 }
 
 /** What a wait has come to, once microtasks have run. */
-export function watch(wait: Promise<boolean>): { outcome: unknown } {
+export function watch(wait: Promise<unknown>): { outcome: unknown } {
   const watched: { outcome: unknown } = { outcome: "pending" };
   wait.then(
     (result) => watched.outcome = result,

@@ -1,0 +1,267 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/**
+ * The rules of a barrier, as short as they can be written: what one side does
+ * and shows, given its calls and what arrives from its peer. It is compared with
+ * the real one after every step.
+ *
+ * @module
+ */
+
+import { Barrier } from "../../barrier.ts";
+import { watch } from "./barriers.ts";
+
+/** A wait; "step" is one step of an iteration. */
+export type WaitCall =
+  | "waitNext"
+  | "syncNext"
+  | "sync"
+  | "waitAbortion"
+  | "step";
+
+/** What one side sends, and the other finds on its channel. */
+export type Message = { note: string | undefined } | "abortion" | "hangUp";
+
+/** Something that happens to one side. */
+export type Event =
+  | { call: WaitCall | "abort" | "destroy" }
+  | { call: "place"; note?: string }
+  | { call: "cancel"; wait: number }
+  | { arrived: Message[] };
+
+/** A wait that was called, and what has become of it. */
+interface Wait {
+  call: WaitCall;
+  outcome: unknown;
+}
+
+/** Waits that take, and so end when either side aborts. */
+const TAKERS: WaitCall[] = ["waitNext", "syncNext", "sync", "step"];
+
+/** One side of a barrier. */
+export class Model {
+  barriers = 0;
+  /** The notes of the barriers that have arrived and were not taken. */
+  arrived: (string | undefined)[] = [];
+  note: string | undefined;
+  iAborted = false;
+  theyAborted = false;
+  hungUp = false;
+  destroyed = false;
+  waits: Wait[] = [];
+  sent: Message[] = [];
+
+  clone(): Model {
+    const clone = Object.assign(new Model(), this);
+    clone.arrived = [...this.arrived];
+    clone.waits = this.waits.map((wait) => ({ ...wait }));
+    clone.sent = [...this.sent];
+    return clone;
+  }
+
+  /** What of it can be seen from outside. */
+  get state(): string {
+    return show(this, this.isOver || this.hungUp, this.waits);
+  }
+
+  get isOver(): boolean {
+    return this.iAborted || this.theyAborted || this.destroyed;
+  }
+
+  /** Whether a wait keeps the process alive. */
+  get isWaiting(): boolean {
+    return this.waits.some(({ outcome }) => outcome === PENDING);
+  }
+
+  apply(event: Event): void {
+    if ("arrived" in event) return this.#arrive(event.arrived);
+    switch (event.call) {
+      case "place":
+        if (this.isOver) return;
+        this.barriers++;
+        this.sent.push({ note: event.note });
+        return;
+      case "abort":
+        if (this.destroyed || this.iAborted) return;
+        this.iAborted = true;
+        this.sent.push("abortion");
+        return this.#fail(...TAKERS);
+      case "destroy":
+        if (this.destroyed) return;
+        this.destroyed = true;
+        this.sent.push("hangUp");
+        return this.#fail(...TAKERS, "waitAbortion");
+      case "cancel":
+        return this.#cancel(event.wait);
+      default: {
+        const wait: Wait = { call: event.call, outcome: PENDING };
+        wait.outcome = this.#wait(event.call);
+        this.waits.push(wait);
+      }
+    }
+  }
+
+  /** What arrives together; an abortion voids what stands in front of it. */
+  #arrive(messages: Message[]): void {
+    if (this.theyAborted || this.destroyed) return;
+    if (messages.includes("abortion")) return this.#theyAbort();
+    const notes = messages.filter((message) => typeof message === "object")
+      .map(({ note }) => note);
+    this.arrived.push(...notes);
+    this.#serve(notes.length);
+    if (!messages.includes("hangUp")) return;
+    this.hungUp = true;
+    if (this.isWaiting) this.#theyAbort();
+  }
+
+  #wait(call: WaitCall): unknown {
+    const failed = failure(call);
+    if (call === "waitAbortion") {
+      if (this.destroyed) return false;
+      if (this.hungUp) this.#theyAbort();
+      return this.theyAborted ? !this.iAborted : PENDING;
+    }
+    if (this.isOver) return failed;
+    if (call.startsWith("sync") && this.barriers <= 0) return true;
+    if (call === "sync") {
+      if (this.barriers <= this.arrived.length) return this.#takeAll();
+    } else if (this.arrived.length > 0 && !this.#has("sync")) {
+      // What arrives while a sync is pending is reserved for it.
+      return call === "step" ? this.#takeOne() : this.#takeAll();
+    }
+    if (!this.hungUp) return PENDING;
+    this.#theyAbort();
+    return failed;
+  }
+
+  /** Serves those that wait from what has just become available. */
+  #serve(available: number): void {
+    for (const step of this.#pending("step").slice(0, available)) {
+      step.outcome = this.#takeOne();
+    }
+    const isSynced = this.#has("sync") && this.barriers <= this.arrived.length;
+    if (isSynced || available > 0 && this.#has("waitNext", "syncNext")) {
+      this.#takeAll();
+    }
+    if (isSynced) {
+      for (const wait of this.#pending("sync")) wait.outcome = true;
+    }
+  }
+
+  #takeOne(): string {
+    this.barriers--;
+    const note = this.arrived.shift();
+    this.note = note ?? this.note;
+    return `note ${note}`;
+  }
+
+  #takeAll(): true {
+    while (this.arrived.length > 0) this.#takeOne();
+    for (const wait of this.#pending("waitNext", "syncNext")) {
+      wait.outcome = true;
+    }
+    return true;
+  }
+
+  #cancel(index: number): void {
+    const wait = this.waits[index];
+    if (wait?.outcome !== PENDING) return;
+    wait.outcome = wait.call === "step" ? "done" : "cancelled";
+    // What it had reserved is there for the others.
+    if (!this.#has("sync")) this.#serve(this.arrived.length);
+  }
+
+  #theyAbort(): void {
+    this.theyAborted = true;
+    this.arrived = [];
+    this.#fail(...TAKERS);
+    for (const wait of this.#pending("waitAbortion")) {
+      wait.outcome = !this.iAborted;
+    }
+  }
+
+  #fail(...calls: WaitCall[]): void {
+    for (const wait of this.#pending(...calls)) {
+      wait.outcome = failure(wait.call);
+    }
+  }
+
+  #has(...calls: WaitCall[]): boolean {
+    return this.#pending(...calls).length > 0;
+  }
+
+  #pending(...calls: WaitCall[]): Wait[] {
+    return this.waits.filter(({ call, outcome }) =>
+      outcome === PENDING && calls.includes(call)
+    );
+  }
+}
+
+const PENDING = "pending";
+
+function failure(call: WaitCall): unknown {
+  return call === "step" ? "done" : false;
+}
+
+/** The real thing, which shows the same. */
+export class Subject {
+  readonly barrier: Barrier;
+  readonly #waits: { outcome: unknown }[] = [];
+  readonly #cancels: (() => void)[] = [];
+
+  constructor(barrier: Barrier) {
+    this.barrier = barrier;
+  }
+
+  /** Makes a call; what arrives is the channel's to deliver. */
+  apply(event: Exclude<Event, { arrived: Message[] }>): void {
+    switch (event.call) {
+      case "place":
+        return void this.barrier.place(event.note);
+      case "abort":
+      case "destroy":
+        return void this.barrier[event.call]();
+      case "cancel":
+        return this.#cancels[event.wait]?.();
+      case "step": {
+        const iterator = this.barrier[Symbol.asyncIterator]();
+        this.#cancels.push(() => void iterator.return!());
+        this.#waits.push(watch(
+          iterator.next().then(({ done, value }) =>
+            done ? "done" : `note ${value}`
+          ),
+        ));
+        return;
+      }
+      default: {
+        const controller = new AbortController();
+        this.#cancels.push(() => controller.abort("cancelled"));
+        this.#waits.push(
+          watch(this.barrier[event.call]({ signal: controller.signal })),
+        );
+      }
+    }
+  }
+
+  get state(): string {
+    return show(this.barrier, this.barrier.signal.aborted, this.#waits);
+  }
+}
+
+function show(
+  { iAborted, theyAborted, note }: Pick<
+    Model,
+    "iAborted" | "theyAborted" | "note"
+  >,
+  hasFailed: boolean,
+  waits: { outcome: unknown }[],
+): string {
+  const outcomes = waits.map(({ outcome }) => outcome).join(", ");
+  return `i ${iAborted}, they ${theyAborted}, failed ${hasFailed}, note ${note}: ${outcomes}`;
+}
+
+/** A message as it stands on the channel; the hang-up is none. */
+export function lineOf(message: Exclude<Message, "hangUp">): string {
+  if (message === "abortion") return "abort\n";
+  return message.note === undefined ? "\n" : `+${message.note}\n`;
+}
