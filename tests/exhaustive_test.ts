@@ -9,6 +9,10 @@ Deno.test("Barrier follows its rules in all programs of three calls, whatever ar
   assertEquals(await checkOneSide(3), 102_418);
 });
 
+Deno.test("Barrier that two barriers were placed on follows its rules in all programs of three calls", async () => {
+  assertEquals(await checkOneSide(3, { barriers: 2 }), 130_136);
+});
+
 Deno.test("Barrier.pair() follows its rules in all pairs of programs of two calls", async () => {
   assertEquals(await checkPairs(2), 2 * 6 * 8 ** 4);
 });

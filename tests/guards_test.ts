@@ -4,7 +4,9 @@
 
 import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
 import { EventEmitter } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
+import { ChildBarrier } from "../_process.ts";
 import { drained, within } from "../_socket_channel.ts";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
@@ -71,6 +73,15 @@ class StandIn extends EventEmitter {
   readableEnded = false;
   resumed = 0;
 
+  ref(): void {}
+
+  unref(): void {}
+
+  destroy(): void {
+    this.destroyed = true;
+    this.emit("close");
+  }
+
   resume(): void {
     this.resumed++;
   }
@@ -86,20 +97,49 @@ function standIn(): { socket: Socket; events: StandIn } {
   return { socket: events as unknown as Socket, events };
 }
 
+/** Lets no time pass: whatever waits for some waits until this is disposed. */
+function stopTime(): Disposable {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
+  return { [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout) };
+}
+
 Deno.test("drained() waits by time and not by turns for the last bytes behind an exit", async () => {
   const { socket, events } = standIn();
-  const { setTimeout } = globalThis; // time stands still meanwhile
-  globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
-  try {
-    const done = drained(socket);
-    await turnEventLoop(100);
-    assert(await isPending(done));
-    events.finish();
-    await done;
-    assertEquals(events.listenerCount("data"), 0);
-  } finally {
-    globalThis.setTimeout = setTimeout;
-  }
+  using _time = stopTime();
+  const done = drained(socket);
+  await turnEventLoop(100);
+  assert(await isPending(done));
+  events.finish();
+  await done;
+  assertEquals(events.listenerCount("data"), 0);
+});
+
+Deno.test("BarrierProcess takes what the system delivers after it told of the exit, as Windows does", async () => {
+  const { socket, events } = standIn();
+  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
+  using _time = stopTime();
+  const child = new ChildBarrier(
+    {
+      process: process as unknown as ChildProcess,
+      socket,
+      stdin: undefined,
+      stdout: undefined,
+      stderr: undefined,
+      kinds: { stdout: "null", stderr: "null" },
+    },
+    "stand-in",
+    {},
+  );
+  const next = child.waitNext();
+  process.emit("exit", 0, null);
+  await turnEventLoop(100);
+  events.emit("data", new TextEncoder().encode("+last\n"));
+  assert(await next);
+  assertEquals(child.note, "last");
+  events.finish();
+  assertFalse(await child.waitNext());
+  assertEquals((await child.status).code, 0);
 });
 
 Deno.test("drained() gives a pipe up that others hold open when nothing comes, and one that they keep writing to", async () => {

@@ -40,7 +40,7 @@ const TAKERS: WaitCall[] = ["waitNext", "syncNext", "sync", "step"];
 
 /** One side of a barrier. */
 export class Model {
-  barriers = 0;
+  barriers: number;
   /** The notes of the barriers that have arrived and were not taken. */
   arrived: (string | undefined)[] = [];
   note: string | undefined;
@@ -50,6 +50,11 @@ export class Model {
   destroyed = false;
   waits: Wait[] = [];
   sent: Message[] = [];
+
+  /** @param barriers How many were placed before. */
+  constructor(barriers = 0) {
+    this.barriers = barriers;
+  }
 
   clone(): Model {
     const clone = Object.assign(new Model(), this);
