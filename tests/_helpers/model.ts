@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Barrier } from "../../barrier.ts";
+import type { Barrier } from "../../barrier.ts";
 import { watch } from "./barriers.ts";
 
 /** A wait; "step" is one step of an iteration. */

@@ -1,0 +1,300 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/**
+ * A peer that sends whatever it likes, and a model of whoever reads it. The model
+ * was written from `PROTOCOL.md` alone, and is as simple as can be: it keeps all
+ * that has arrived, and reads it from the beginning each time.
+ *
+ * @module
+ */
+
+import { isUtf8 } from "node:buffer";
+import fc from "npm:fast-check@^4";
+import type { Barrier } from "../../barrier.ts";
+import { StdoutSplitter } from "../../_stdout_splitter.ts";
+import { flushMicrotasks } from "./event_loop.ts";
+import { setUp } from "./test_channel.ts";
+
+/** Where lines come from, which decides what they mean. */
+export const SOURCES = ["fd", "over", "stdout"] as const;
+
+export type Source = typeof SOURCES[number];
+
+/** Bytes, one a character, as these are easy to search and to show. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** What a line means, and `undefined` for a violation. */
+type Meaning = { note: string | undefined } | { reason: string } | undefined;
+
+/** A side that reads a stream. */
+export class Reader {
+  readonly #source: Source;
+  #bytes = "";
+  /** The barriers in front of the end of it all, each by its note. */
+  all: (string | undefined)[] = [];
+  /** Those that it took. */
+  taken: (string | undefined)[] = [];
+  /** Why the peer aborted. */
+  reason: string | undefined;
+  hasViolation = false;
+  hungUp = false;
+  /** What was no line of the protocol, on a child's stdout. */
+  output = "";
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  get isOver(): boolean {
+    return this.reason !== undefined || this.hasViolation;
+  }
+
+  /** Reads on. It takes each barrier as soon as it has arrived. */
+  read(bytes: string): void {
+    this.#bytes += bytes;
+    const meanings = this.#source === "stdout"
+      ? this.#readStdout()
+      : this.#readLines();
+    if (this.isOver) return;
+    const ends = meanings.findIndex((meaning) =>
+      !meaning || !("note" in meaning)
+    );
+    const end = meanings[ends];
+    this.all = meanings.slice(0, ends < 0 ? undefined : ends)
+      .map((meaning) => (meaning as { note: string }).note);
+    // What arrived together with the end of it all is void.
+    if (ends < 0) this.taken = this.all;
+    else if (end) this.reason = (end as { reason: string }).reason;
+    else this.hasViolation = true;
+  }
+
+  hangUp(): void {
+    this.hungUp = true;
+    if (this.#source === "stdout") {
+      this.output = this.#bytes.replace(RECORDS, keep);
+    }
+  }
+
+  #readLines(): Meaning[] {
+    const lines = this.#bytes.split("\n");
+    const rest = lines.pop()!;
+    const meanings = lines.map((line) => this.#meaning(line));
+    // A line that is too long already will not get any shorter.
+    if (rest.replace(/\r$/, "").length > 4096) meanings.push(undefined);
+    return meanings;
+  }
+
+  #readStdout(): Meaning[] {
+    const records = Array.from(
+      this.#bytes.matchAll(RECORDS),
+      ([, line]) => line!,
+    );
+    return records.map((line) => this.#meaning(line)).filter((meaning) =>
+      meaning
+    );
+  }
+
+  #meaning(line: string): Meaning {
+    return meaningOf(line, this.#source === "fd");
+  }
+}
+
+/** What stands between a record separator and an end of line. */
+// deno-lint-ignore no-control-regex -- these are the bytes
+const RECORDS = /\x1e([^\x1e\n]*)\n/g;
+
+/** Leaves what only looks like a line of the protocol. */
+function keep(record: string, line: string): string {
+  return meaningOf(line, false) ? "" : record;
+}
+
+function meaningOf(line: string, acceptsText: boolean): Meaning {
+  const bytes = bytesOf(line.replace(/\r$/, ""));
+  if (bytes.length > 4096 || !isUtf8(bytes)) return undefined;
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  if (/\p{Cc}/u.test(text)) return undefined;
+  const shown = text.replace(
+    /[\u2028-\u202e\u2066-\u2069]/g,
+    (char) => `\\u{${char.charCodeAt(0).toString(16)}}`,
+  );
+  if (text === "") return { note: undefined };
+  if (text === "abort") return { reason: "" };
+  if (text.startsWith("abort ")) return { reason: shown.slice(6) };
+  if (text.startsWith("+")) return { note: shown.slice(1) };
+  return acceptsText ? { note: shown } : undefined;
+}
+
+/** Lines, good ones and bad ones. */
+const line: fc.Arbitrary<string> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom("", "+note", "+", "abort", "abort no"),
+  },
+  fc.constantFrom("abor", "aborted", "abort\t", " ", "++", "hello", "-1", "\r"),
+  fc.string({ unit: "grapheme", maxLength: 12 }).map(utf8),
+  fc.string({ unit: "grapheme", maxLength: 12 }).map((note) =>
+    `+${utf8(note)}`
+  ),
+  fc.string({ unit: "binary", maxLength: 12 }).map((why) =>
+    `abort ${utf8(why)}`
+  ),
+  fc.constantFrom(
+    "\x85",
+    "\u2028",
+    "\u202e",
+    "\u2066",
+    "\x7f",
+    "\x1b[2J",
+    "\ufeff",
+  )
+    .map((char) => `+a${utf8(char)}b`),
+  fc.record({
+    prefix: fc.constantFrom("", "+", "abort ", "\x1e+"),
+    length: fc.integer({ min: 4088, max: 4100 }),
+  }).map(({ prefix, length }) => prefix.padEnd(length, "x")),
+);
+
+function utf8(text: string): string {
+  return textOf(new TextEncoder().encode(text));
+}
+
+/** A stream of lines, of which some bytes may have been changed. */
+export const stream: fc.Arbitrary<string> = fc.tuple(
+  fc.array(
+    fc.tuple(
+      fc.constantFrom("", "", "\x1e", "print"),
+      line,
+      fc.constantFrom("\n", "\n", "\n", "\r\n", "\r", ""),
+    ).map((parts) => parts.join("")),
+    { maxLength: 8 },
+  ),
+  fc.array(
+    fc.record({
+      at: fc.nat(),
+      removed: fc.nat({ max: 2 }),
+      added: fc.uint8Array({ maxLength: 2 }).map(textOf),
+    }),
+    { maxLength: 2 },
+  ),
+).map(([lines, changes]) => {
+  let whole = lines.join("");
+  for (const { at, removed, added } of changes) {
+    const start = whole.length === 0 ? 0 : at % whole.length;
+    whole = whole.slice(0, start) + added + whole.slice(start + removed);
+  }
+  return whole;
+});
+
+/** A stream as it arrives, in pieces. */
+const deliveries: fc.Arbitrary<string[]> = fc.tuple(
+  stream,
+  fc.array(fc.nat(), { maxLength: 6 }),
+).map(([whole, cuts]) => {
+  const ends = cuts.map((cut) => cut % (whole.length + 1)).sort((a, b) =>
+    a - b
+  );
+  return [...ends, whole.length].map((end, i) =>
+    whole.slice(ends[i - 1] ?? 0, end)
+  );
+});
+
+/**
+ * Reads random streams, split anywhere, and compares with the model after every
+ * piece.
+ *
+ * @throws With the seed and the smallest stream that shows it, if they differ.
+ */
+export async function checkHostile(
+  { cases, seed }: { cases: number; seed?: number },
+): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...SOURCES), deliveries, checkStream),
+    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+  );
+}
+
+async function checkStream(source: Source, pieces: string[]): Promise<void> {
+  const reader = new Reader(source);
+  const { barrier, channel } = setUp({}, source === "fd");
+  const taken: (string | undefined)[] = [];
+  const taking = (async () => {
+    for await (const note of barrier) taken.push(note);
+  })();
+  let output = "";
+  const splitter = new StdoutSplitter(
+    (bytes) => output += textOf(bytes),
+    (lines) => channel.deliver(lines),
+  );
+  let all = "";
+  for (const piece of pieces) {
+    all += piece;
+    reader.read(piece);
+    if (source === "stdout") splitter.read(bytesOf(piece));
+    else channel.deliver(bytesOf(piece));
+    await flushMicrotasks();
+    expectEqual(shownBy(barrier, taken), expectedBy(reader));
+    if (source === "stdout") checkHeldBack(output, all);
+  }
+  splitter.end();
+  channel.hangUp();
+  reader.hangUp();
+  await taking;
+  expectEqual(shownBy(barrier, taken), expectedBy(reader));
+  expectEqual(output, reader.output);
+  if (reader.hasViolation) {
+    expectEqual(/^abort [ -~]+\n$/.test(channel.sent), true);
+  } else expectEqual(channel.sent, "");
+}
+
+/** The output that is not passed on yet may still become a line. */
+function checkHeldBack(output: string, all: string): void {
+  const decided = all.replace(RECORDS, keep);
+  expectEqual(decided.startsWith(output), true);
+  const rest = decided.slice(output.length);
+  // deno-lint-ignore no-control-regex -- this is the byte
+  expectEqual(/^(\x1e[^\n\x1e]{0,4097})?$/.test(rest), true);
+}
+
+function expectedBy(reader: Reader): unknown {
+  const { taken, reason, hasViolation, hungUp, isOver } = reader;
+  return {
+    taken,
+    iAborted: hasViolation,
+    theyAborted: isOver || hungUp,
+    failed: isOver || hungUp,
+    why: hasViolation
+      ? "violation"
+      : reason === undefined
+      ? hungUp ? "Peer hung up" : ""
+      : `Barrier aborted by the peer${reason && `: ${reason}`}`,
+  };
+}
+
+function shownBy(barrier: Barrier, taken: (string | undefined)[]): unknown {
+  const { iAborted, theyAborted, signal } = barrier;
+  const message: string = signal.reason?.message ?? "";
+  for (const text of [message, ...taken, barrier.note]) expectPrintable(text);
+  return {
+    taken,
+    iAborted,
+    theyAborted,
+    failed: signal.aborted,
+    why: message.startsWith("Cannot read ") ? "violation" : message,
+  };
+}
+
+/** What a terminal is shown must not control it. */
+export function expectPrintable(text = ""): void {
+  expectEqual(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(text), false);
+}
+
+function expectEqual(actual: unknown, expected: unknown): void {
+  const [is, should] = [Deno.inspect(actual), Deno.inspect(expected)];
+  if (is !== should) throw new Error(`Expected ${should}, found ${is}`);
+}
