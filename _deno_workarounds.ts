@@ -225,18 +225,30 @@ function listens(socket: Socket): boolean {
 /** The longest delay, in milliseconds, that a timer takes. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** A reason of its own for the event loop to stay alive. */
+/**
+ * A reason of its own for the event loop to stay alive.
+ *
+ * The first timer of a program loads a module of Deno's, and that runs microtasks
+ * before the timer is returned (2.9). One of them may take the reason back, or
+ * give it again, so what is wanted is looked at once more behind that.
+ *
+ * Remove that look when making a timer runs nothing.
+ */
 export class EventLoopReference {
+  #held = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** Keeps the event loop alive, or no longer. */
   hold(held: boolean): void {
-    if (held) {
-      this.#timer ??= setInterval(() => {}, LONGEST_DELAY);
-    } else if (this.#timer !== undefined) {
+    this.#held = held;
+    if (this.#held && this.#timer === undefined) {
+      const timer = setInterval(() => {}, LONGEST_DELAY);
       clearInterval(this.#timer);
-      this.#timer = undefined;
+      this.#timer = timer;
     }
+    if (this.#held || this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }
 

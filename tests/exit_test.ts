@@ -256,3 +256,30 @@ for (const channel of CHANNELS) {
     });
   });
 }
+
+for (const channel of CHANNELS) {
+  Deno.test(`Barrier over "${channel}" lets a child leave whose parent is killed with barriers unread`, async () => {
+    const child = childModule(
+      channel,
+      `
+      barrier.place();
+      await barrier.waitNext();
+      barrier.place();
+      console.error("placed");
+      await barrier.waitNext();
+      `,
+    );
+    await using parent = startParent(`
+      const child = spawnWithBarrier(${json(child)}, { channel: "${channel}" });
+      await child.waitNext();
+      child.place();
+      while (true); // reads no more
+    `);
+    const stderr = parent.stderr.getReader();
+    assertEquals(await readUntil(stderr, "placed\n"), "placed\n");
+    parent.kill("SIGKILL");
+    await readUntil(stderr, "never"); // to its end: the child holds it, too
+    await stderr.cancel();
+    await Promise.all([parent.stdout.cancel(), parent.stdin.close()]);
+  });
+}
