@@ -25,7 +25,7 @@ export type Message = { note: string | undefined } | "abortion" | "hangUp";
 /** Something that happens to one side. */
 export type Event =
   | { call: WaitCall | "abort" | "destroy" }
-  | { call: "place"; note?: string }
+  | { call: "place"; note?: string | undefined }
   | { call: "cancel"; wait: number }
   | { arrived: Message[] };
 
