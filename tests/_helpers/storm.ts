@@ -53,6 +53,9 @@ export class Random {
   }
 }
 
+/** A step that calls the barrier. */
+type Call = Exclude<Step, { die: Death } | { pause: number }>;
+
 /** A storm, as its seed determines it. */
 interface Storm {
   channel: "fd" | "stdio";
@@ -72,8 +75,10 @@ function makeStorm(seed: number, channel: "fd" | "stdio"): Storm {
   const isOutside = random.next() < 0.4;
   if (!isOutside) {
     const die = random.of(["SIGKILL", "SIGTERM", "throw", "exit"] as const);
+    // What a signal interrupts within a turn may not have been sent yet.
+    const notes = die === "throw" || die === "exit" ? makeNotes(random) : [];
     const program = programs[victim];
-    program.splice(random.below(program.length + 1), 0, { die });
+    program.splice(random.below(program.length + 1), 0, { die, notes });
   }
   const signals: Deno.Signal[] = random.next() < 0.3
     ? ["SIGSTOP", "SIGCONT", "SIGKILL"]
@@ -90,24 +95,24 @@ function makeStorm(seed: number, channel: "fd" | "stdio"): Storm {
   };
 }
 
+function makeNotes(random: Random): (string | null)[] {
+  const length = random.next() < 0.2 ? 2 + random.below(30) : 1;
+  const make = () => random.next() < 0.5 ? null : `${random.below(1_000)}`;
+  return Array.from({ length }, make);
+}
+
 function makeProgram(random: Random): Step[] {
   const length = 1 + random.below(8);
-  return Array.from({ length }, (_, index): Step => {
+  return Array.from({ length }, (): Step => {
     const kind = random.below(24);
-    if (kind < 10) {
-      const count = random.next() < 0.2 ? 2 + random.below(30) : 1;
-      const notes = Array.from(
-        { length: count },
-        (_, i) => random.next() < 0.5 ? null : `${index}.${i}`,
-      );
-      return { call: "place", notes };
-    }
+    if (kind < 10) return { call: "place", notes: makeNotes(random) };
     if (kind === 10) return { call: "abort" };
     if (kind === 11) return { call: "destroy" };
     const call: WaitCall = random.of(
       ["waitNext", "syncNext", "sync", "sync", "step", "step"] as const,
     );
     if (kind === 12) return { call: "waitAbortion" };
+    if (kind < 16) return { pause: random.below(60) };
     if (call === "step" || random.next() < 0.7) return { call };
     return { call, cancelAfter: random.below(10) };
   });
@@ -321,13 +326,17 @@ function possiblySent(log: Logged[]): Message[][] {
   const sent: Message[] = [];
   const model = new Model(); // knows what is sent at all
   for (const { step, ...rest } of log) {
-    if ("die" in step) break;
+    if ("pause" in step) continue;
     const messages = messagesOf(step);
     if (!("result" in rest)) {
       return Array.from(
         { length: messages.length + 1 },
         (_, count) => ending([...sent, ...messages.slice(0, count)]),
       );
+    }
+    if ("die" in step) {
+      if (rest.result) sent.push(...messages);
+      break;
     }
     if (rest.result === false && step.call === "place") continue;
     const { length } = model.sent;
@@ -341,9 +350,8 @@ function possiblySent(log: Logged[]): Message[][] {
 }
 
 function messagesOf(step: Step): Message[] {
-  if ("die" in step) return [];
-  if (step.call === "abort") return ["abortion"];
-  if (step.call !== "place") return [];
+  if ("pause" in step) return [];
+  if (!("notes" in step)) return step.call === "abort" ? ["abortion"] : [];
   return step.notes.map((note) => ({ note: note ?? undefined }));
 }
 
@@ -364,6 +372,10 @@ function canSee(seen: Logged[], sent: Message[]): boolean {
   let states: State[] = [{ model: new Model(), arrived: 0 }];
   for (const { step, ...rest } of seen) {
     if ("die" in step || !("result" in rest)) return true;
+    if ("pause" in step) {
+      states = afterArrivals(states, sent);
+      continue;
+    }
     states = afterArrivals(states, sent).map((state) => call(state, step));
     const isWait = step.call === "step" || "cancelAfter" in step ||
       step.call.startsWith("wait") || step.call.startsWith("sync");
@@ -407,7 +419,7 @@ function afterArrivals(states: State[], sent: Message[]): State[] {
 
 function call(
   { model, arrived }: State,
-  step: Exclude<Step, { die: Death }>,
+  step: Call,
 ): State {
   const next = model.clone();
   next.waits = [];
@@ -421,7 +433,7 @@ function call(
 
 function shows(
   { model }: State,
-  step: Exclude<Step, { die: Death }>,
+  step: Call,
   result: unknown,
 ): boolean {
   switch (step.call) {

@@ -12,12 +12,16 @@ import type { Barrier } from "../../barrier.ts";
 import { inheritBarrier } from "../../inherit.ts";
 import type { WaitCall } from "../_helpers/model.ts";
 
-/** A call of a program, or the end of the process that runs it. */
+/**
+ * A call of a program, some milliseconds without one, or the end of the process
+ * that runs it, maybe right behind barriers that it places.
+ */
 export type Step =
   | { call: "place"; notes: (string | null)[] }
   | { call: "abort" | "destroy" }
   | { call: WaitCall; cancelAfter?: number }
-  | { die: Death };
+  | { pause: number }
+  | { die: Death; notes: (string | null)[] };
 
 /** How a process ends itself. */
 export type Death = "SIGKILL" | "SIGTERM" | "throw" | "exit";
@@ -51,27 +55,40 @@ export async function runSide(
   const iterator = barrier[Symbol.asyncIterator]();
   for (const step of program) {
     write({ step });
-    write({ step, result: await make(barrier, iterator, step) });
+    if ("die" in step) {
+      write({ step, result: place(barrier, step.notes) });
+      await die(step.die);
+    } else {
+      write({ step, result: await make(barrier, iterator, step) });
+    }
   }
   const step: Step = { call: "step" };
-  for (let result; result !== "done";) {
+  let result: unknown;
+  do {
     write({ step });
     result = await make(barrier, iterator, step);
     write({ step, result });
-  }
+  } while (result !== "done");
+}
+
+function place(barrier: Barrier, notes: (string | null)[]): boolean {
+  return notes.map((note) => barrier.place(note ?? undefined)).at(-1) ?? false;
 }
 
 async function make(
   barrier: Barrier,
   iterator: AsyncIterator<string | undefined>,
-  step: Step,
+  step: Exclude<Step, { die: Death }>,
 ): Promise<unknown> {
-  if ("die" in step) return die(step.die);
+  if ("pause" in step) {
+    await new Promise((resolve) => setTimeout(resolve, step.pause));
+    return true;
+  }
   switch (step.call) {
     case "place": {
-      const placed = step.notes.map((note) => barrier.place(note ?? undefined));
+      const placed = place(barrier, step.notes);
       await undefined; // what one turn places is sent by the end of it
-      return placed.at(-1);
+      return placed;
     }
     case "abort":
       return barrier.abort();
