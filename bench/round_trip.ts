@@ -1,0 +1,151 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import {
+  deno,
+  Driver,
+  interleave,
+  path,
+  type Placement,
+  type Series,
+  spread,
+} from "./harness.ts";
+import type { Benchmark, Row, Size, Table } from "./table.ts";
+
+/** How the two sides take turns. */
+type Way = "strict" | "step";
+
+/** What is compared. */
+interface Variant {
+  name: string;
+  words: string[];
+  /** Whether the short form measures it, too. */
+  short?: boolean;
+  /** Why it cannot be measured here, if that is so. */
+  missing?: string | undefined;
+}
+
+const TITLES: Record<Way, string> = {
+  strict: "Round trip, strict ping-pong",
+  step: "Round trip, in step",
+};
+const ABOUT: Record<Way, string> = {
+  strict: "One side sends, the other answers when it has received: `place()` " +
+    "and `waitNext()` here, `waitNext()` and `place()` there.",
+  step: "Both sides send and then wait for the other's: `placeAndSync()`.",
+};
+const PLACEMENTS: Record<Placement, string> = {
+  "two cores": "The system decides where the two processes run.",
+  "one core": "`taskset` pins both to one core, so that no core has to be " +
+    "woken and no clock speeds up: what is left is their work alone, and " +
+    "repeats best.",
+};
+
+/** Round trips between two processes, both ways, on both cores and on one. */
+export function roundTrips(): Benchmark[] {
+  return (["strict", "step"] as const).flatMap((way) =>
+    (["two cores", "one core"] as const).map((placement) => ({
+      short: placement === "one core",
+      measure: (size: Size) => measure(way, placement, size),
+    }))
+  );
+}
+
+async function measure(
+  way: Way,
+  placement: Placement,
+  size: Size,
+): Promise<Table> {
+  using directory = new TempDir();
+  const all = variants(way, directory.path)
+    .filter(({ short }) => short || size === "whole");
+  const present = all.filter(({ missing }) => missing === undefined);
+  const series: Series[] = present.map(() => ({ times: [], ratios: [] }));
+  const count = size === "whole" ? 1_000 : 500;
+  for (let start = 0; start < (size === "whole" ? 5 : 3); start++) {
+    await using drivers = new AsyncDisposableStack();
+    const blocks: (() => Promise<number>)[] = [];
+    for (const { words } of present) {
+      const driver = drivers.use(new Driver(words, { placement }));
+      await driver.measure(3_000); // compiles what is hot
+      blocks.push(async () => (await driver.measure(count))[0]!);
+    }
+    const [peer, ...variants] = blocks;
+    const results = { peer: series[0]!, variants: series.slice(1) };
+    await interleave(peer!, variants, size === "whole" ? 6 : 4, results);
+  }
+  return {
+    title: `${TITLES[way]}, ${placement}`,
+    about: `${ABOUT[way]} ${PLACEMENTS[placement]}`,
+    columns: ["ratio", "time"],
+    rows: all.map((variant) =>
+      row(variant, series[present.indexOf(variant)], count)
+    ),
+  };
+}
+
+function row(
+  { name, missing = "" }: Variant,
+  series: Series | undefined,
+  count: number,
+): Row {
+  if (series === undefined) return { name, figures: { ratio: missing } };
+  const times = series.times.map((time) => time / count * 1_000);
+  return {
+    name,
+    figures: {
+      ratio: { unit: "ratio", ...spread(series.ratios) },
+      time: { unit: "µs", ...spread(times) },
+    },
+  };
+}
+
+/** The variants; all others are compared with the first. */
+function variants(way: Way, directory: string): Variant[] {
+  const words = (file: string, ...args: string[]) =>
+    deno(`round_trip/${file}`, way, ...args);
+  const fork = path("round_trip/fork.mjs");
+  return [
+    { name: "node:net by hand", words: words("by_hand.ts"), short: true },
+    { name: 'ours, "fd"', words: words("barrier.ts", "fd"), short: true },
+    { name: 'ours, "stdio"', words: words("barrier.ts", "stdio"), short: true },
+    { name: "ours, Deno.Conn", words: words("barrier.ts", "conn") },
+    { name: "C, eventfd and poll", ...compile(way, directory) },
+    { name: "fork(), Deno", words: words("fork.mjs"), short: true },
+    {
+      name: "fork(), Node",
+      words: ["node", fork, way],
+      missing: runs("node", "--version") ? undefined : "node is not installed",
+    },
+    { name: "execa, Deno", words: words("execa.ts"), short: true },
+    { name: "Deno.Command", words: words("command.ts"), short: true },
+    { name: "postMessage(), worker", words: words("worker.ts") },
+  ];
+}
+
+function compile(way: Way, directory: string): Omit<Variant, "name"> {
+  const program = `${directory}/barrier`;
+  const source = path("round_trip/barrier.c");
+  const compiled = runs("gcc", "-O2", "-o", program, source);
+  return {
+    words: [program, way],
+    missing: compiled ? undefined : "gcc cannot compile it here",
+  };
+}
+
+function runs(program: string, ...args: string[]): boolean {
+  try {
+    const command = new Deno.Command(program, { args, stdout: "null" });
+    return command.outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+class TempDir implements Disposable {
+  readonly path: string = Deno.makeTempDirSync();
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
