@@ -10,133 +10,92 @@
  * @module
  */
 
-/** The median of some values, and their quartiles. */
-export interface Spread {
-  median: number;
-  lower: number;
-  upper: number;
+import { Driver, type DriverOptions } from "./driver.ts";
+import { spread } from "./spread.ts";
+import type { Figure, Row } from "./table.ts";
+
+/** What is compared with others. */
+export interface Variant {
+  name: string;
+  /** The driver's words. */
+  words: string[];
+  /** What to ask it for; by default what all others are asked for. */
+  request?: (string | number)[];
+  /** Whether the short form measures it, too. */
+  short?: boolean;
+  /** Why it cannot be measured here, if that is so. */
+  missing?: string | undefined;
 }
 
-/** Sums values up. */
-export function spread(values: number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number) => sorted[Math.floor(part * sorted.length)]!;
-  return { median: at(0.5), lower: at(0.25), upper: at(0.75) };
+/** How to compare. */
+export interface CompareOptions extends DriverOptions {
+  /** How often to start the drivers. */
+  starts: number;
+  /** How many blocks to measure each time. */
+  sweeps: number;
+  /** What a driver is asked for, and what for before it counts. */
+  request: (string | number)[];
+  warmUp?: (string | number)[];
 }
 
-/** Where a driver and what it starts may run. */
-export type Placement = "two cores" | "one core";
-
-/** How to start a driver. */
-export interface DriverOptions {
-  placement?: Placement;
-  /** Whether another process reads the driver's stdout, which is else dropped. */
-  drained?: boolean;
-}
-
-/** The words that run a module of this directory. */
-export function deno(module: string, ...args: string[]): string[] {
-  return [Deno.execPath(), "run", "--allow-all", path(module), ...args];
-}
-
-/** The path of a file of this directory. */
-export function path(file: string): string {
-  return `${import.meta.dirname}/${file}`;
-}
-
-/** A process that measures. `serve.mjs` is what it runs. */
-export class Driver implements AsyncDisposable {
-  readonly #name: string;
-  readonly #process: Deno.ChildProcess;
-  readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: ReadableStreamDefaultReader<string>;
-  #text = "";
-
-  constructor(words: string[], options: DriverOptions = {}) {
-    const { placement = "two cores", drained = false } = options;
-    if (placement === "one core") words = ["taskset", "-c", "0", ...words];
-    if (drained) words = ["sh", "-c", '"$@" | cat >/dev/null', "sh", ...words];
-    this.#name = words.join(" ");
-    this.#process = new Deno.Command(words[0]!, {
-      args: words.slice(1),
-      stdin: "piped",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    this.#requests = this.#process.stdin.getWriter();
-    this.#answers = this.#process.stderr
-      .pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** Has the driver measure something, and returns the figures. */
-  async measure(...request: (string | number)[]): Promise<number[]> {
-    const line = `${request.join(" ")}\n`;
-    await this.#requests.write(new TextEncoder().encode(line))
-      .catch(() => {}); // of a driver that is gone, the answer tells why
-    while (!this.#text.includes("\n")) {
-      const { value, done } = await this.#answers.read();
-      if (done) break;
-      this.#text += value;
+/** Compares variants, each in a process of its own, with the first of them. */
+export async function compare(
+  variants: Variant[],
+  options: CompareOptions,
+): Promise<Compared[]> {
+  const compared = variants.map((variant): Compared => ({
+    ...variant,
+    times: [],
+    ratios: [],
+  }));
+  const present = compared.filter(({ missing }) => missing === undefined);
+  for (let start = 0; start < options.starts; start++) {
+    await using drivers = new AsyncDisposableStack();
+    const blocks: Measurement[] = [];
+    for (const { words, request = options.request } of present) {
+      const driver = drivers.use(new Driver(words, options));
+      await driver.measure(...options.warmUp ?? request);
+      blocks.push(async () => (await driver.measure(...request))[0]!);
     }
-    const end = this.#text.indexOf("\n") + 1;
-    const figures = this.#text.slice(0, end).trim().split(" ").map(Number);
-    if (end === 0 || figures.some(Number.isNaN)) {
-      for await (const text of rest(this.#answers)) this.#text += text;
-      throw new Error(`Cannot measure by "${this.#name}": ${this.#text}`);
-    }
-    this.#text = this.#text.slice(end);
-    return figures;
+    await interleave(blocks, present, options.sweeps);
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#requests.close();
-    await this.#answers.cancel();
-    await this.#process.status;
-  }
+  return compared;
 }
 
-async function* rest(
-  reader: ReadableStreamDefaultReader<string>,
-): AsyncGenerator<string> {
-  for (let next; !(next = await reader.read()).done;) yield next.value;
-}
-
-/** Measures something once; the result is a time. */
-export type Measurement = () => Promise<number>;
-
-/** What came of one variant: its times, and their ratios to the peer's. */
+/** What came of a variant: its times, and their ratios to the peer's. */
 export interface Series {
   times: number[];
   ratios: number[];
 }
 
+/** A variant that was compared. */
+export interface Compared extends Variant, Series {}
+
+/** Measures something once; the result is a time, or another cost. */
+export type Measurement = () => Promise<number>;
+
 /**
- * Measures variants in turns with a peer. Each block of a variant stands next to
- * a block of the peer, and the ratio of the two is what counts: a b, b a, ...
- *
- * @param peer What the others are compared with.
- * @param variants The others.
- * @param sweeps How many blocks of each variant to measure.
- * @param results Where the results go, one for the peer and for each variant.
+ * Measures the first of some things in turns with each of the others. Each block
+ * of another one stands next to a block of the first, and the ratio of the two
+ * is what counts. The order is turned around each time.
  */
 export async function interleave(
-  peer: Measurement,
-  variants: Measurement[],
+  [peer, ...others]: Measurement[],
+  [peerSeries, ...series]: Series[],
   sweeps: number,
-  results: { peer: Series; variants: Series[] },
 ): Promise<void> {
   for (let sweep = 0; sweep < sweeps; sweep++) {
-    const order = variants.keys().toArray();
+    const order = [...others.keys()];
     if (sweep % 2 === 1) order.reverse();
     for (let i = 0; i < order.length; i += 2) {
-      const left = order[i]!;
-      const right = order[i + 1];
-      const leftTime = await variants[left]!();
-      const peerTime = await peer();
-      add(results.peer, peerTime, peerTime);
-      add(results.variants[left]!, leftTime, peerTime);
-      if (right === undefined) continue;
-      add(results.variants[right]!, await variants[right]!(), peerTime);
+      const [left, right] = [order[i]!, order[i + 1]];
+      const leftTime = await others[left]!();
+      const peerTime = await peer!();
+      add(peerSeries!, peerTime, peerTime);
+      add(series[left]!, leftTime, peerTime);
+      if (right !== undefined) {
+        add(series[right]!, await others[right]!(), peerTime);
+      }
     }
   }
 }
@@ -144,4 +103,31 @@ export async function interleave(
 function add({ times, ratios }: Series, time: number, peerTime: number): void {
   times.push(time);
   ratios.push(time / peerTime);
+}
+
+/** The row of what was compared: its ratio, and its time in another unit. */
+export function row(
+  { name, missing, times, ratios }: Compared,
+  unit: Figure["unit"],
+  scale = 1,
+): Row {
+  if (missing !== undefined) return { name, figures: { ratio: missing } };
+  return {
+    name,
+    figures: {
+      ratio: { unit: "ratio", ...spread(ratios) },
+      time: { unit, ...spread(times.map((time) => time * scale)) },
+    },
+  };
+}
+
+/** Whether a program is there and succeeds. */
+export function runs(program: string, ...args: string[]): boolean {
+  try {
+    const command = new Deno.Command(program, { args, stdout: "null" });
+    return command.outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -1,28 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import {
-  deno,
-  Driver,
-  interleave,
-  path,
-  type Placement,
-  type Series,
-  spread,
-} from "./harness.ts";
-import type { Benchmark, Row, Size, Table } from "./table.ts";
+import { deno, path, type Placement } from "./driver.ts";
+import { compare, row, runs, type Variant } from "./harness.ts";
+import type { Benchmark, Size, Table } from "./table.ts";
 
 /** How the two sides take turns. */
 type Way = "strict" | "step";
-
-/** What is compared. */
-interface Variant {
-  name: string;
-  words: string[];
-  /** Whether the short form measures it, too. */
-  short?: boolean;
-  /** Why it cannot be measured here, if that is so. */
-  missing?: string | undefined;
-}
 
 const TITLES: Record<Way, string> = {
   strict: "Round trip, strict ping-pong",
@@ -56,46 +39,23 @@ async function measure(
   size: Size,
 ): Promise<Table> {
   using directory = new TempDir();
-  const all = variants(way, directory.path)
-    .filter(({ short }) => short || size === "whole");
-  const present = all.filter(({ missing }) => missing === undefined);
-  const series: Series[] = present.map(() => ({ times: [], ratios: [] }));
-  const count = size === "whole" ? 1_000 : 500;
-  for (let start = 0; start < (size === "whole" ? 5 : 3); start++) {
-    await using drivers = new AsyncDisposableStack();
-    const blocks: (() => Promise<number>)[] = [];
-    for (const { words } of present) {
-      const driver = drivers.use(new Driver(words, { placement }));
-      await driver.measure(3_000); // compiles what is hot
-      blocks.push(async () => (await driver.measure(count))[0]!);
-    }
-    const [peer, ...variants] = blocks;
-    const results = { peer: series[0]!, variants: series.slice(1) };
-    await interleave(peer!, variants, size === "whole" ? 6 : 4, results);
-  }
+  const whole = size === "whole";
+  const count = whole ? 1_000 : 500;
+  const compared = await compare(
+    variants(way, directory.path).filter(({ short }) => short || whole),
+    {
+      placement,
+      starts: whole ? 5 : 3,
+      sweeps: whole ? 6 : 4,
+      warmUp: [3_000], // compiles what is hot
+      request: [count],
+    },
+  );
   return {
     title: `${TITLES[way]}, ${placement}`,
     about: `${ABOUT[way]} ${PLACEMENTS[placement]}`,
     columns: ["ratio", "time"],
-    rows: all.map((variant) =>
-      row(variant, series[present.indexOf(variant)], count)
-    ),
-  };
-}
-
-function row(
-  { name, missing = "" }: Variant,
-  series: Series | undefined,
-  count: number,
-): Row {
-  if (series === undefined) return { name, figures: { ratio: missing } };
-  const times = series.times.map((time) => time / count * 1_000);
-  return {
-    name,
-    figures: {
-      ratio: { unit: "ratio", ...spread(series.ratios) },
-      time: { unit: "µs", ...spread(times) },
-    },
+    rows: compared.map((variant) => row(variant, "µs", 1_000 / count)),
   };
 }
 
@@ -130,16 +90,6 @@ function compile(way: Way, directory: string): Omit<Variant, "name"> {
     words: [program, way],
     missing: compiled ? undefined : "gcc cannot compile it here",
   };
-}
-
-function runs(program: string, ...args: string[]): boolean {
-  try {
-    const command = new Deno.Command(program, { args, stdout: "null" });
-    return command.outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 class TempDir implements Disposable {

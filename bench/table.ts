@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Spread } from "./harness.ts";
+import type { Spread } from "./spread.ts";
 
 /** Whether to measure all, or only what a gate needs, in little time. */
 export type Size = "whole" | "short";

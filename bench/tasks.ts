@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { Completion } from "@ipc/barrier/completion";
-import { compare, ratio, type Row } from "./compare.ts";
+import { compare, ratio, type Row } from "./old_compare.ts";
 
 const ROUNDS = 20_000;
 const WAITERS = 1_000;

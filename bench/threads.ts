@@ -8,7 +8,7 @@ import {
   type Measurement,
   ratio,
   type Row,
-} from "./compare.ts";
+} from "./old_compare.ts";
 
 /** The round trips of a slice; 20 slices are a run. */
 const ROUNDS = 1_000;
