@@ -63,6 +63,7 @@ export class Driver implements AsyncDisposable {
     const end = this.#text.indexOf("\n") + 1;
     const figures = this.#text.slice(0, end).trim().split(" ").map(Number);
     if (end === 0 || figures.some(Number.isNaN)) {
+      this.#process.kill();
       for await (const text of rest(this.#answers)) this.#text += text;
       throw new Error(`Cannot measure by "${this.#name}": ${this.#text}`);
     }

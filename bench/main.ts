@@ -8,15 +8,19 @@
  */
 
 import { roundTrips } from "./round_trip.ts";
+import { starts } from "./start.ts";
 import { markdown, type Size, type Table } from "./table.ts";
 
 const size: Size = Deno.args.includes("--short") ? "short" : "whole";
-const benchmarks = [...roundTrips()];
+const only = Deno.args.find((argument) => !argument.startsWith("-")) ?? "";
+const benchmarks = [...roundTrips(), ...starts()];
 
 const tables: Table[] = [];
-for (const { short, measure } of benchmarks) {
-  if (size === "short" && !short) continue;
-  const table = await measure(size);
-  console.log(`${table.title}\n\n${markdown(table)}`);
+for (const { title, short, measure } of benchmarks) {
+  if ((size === "short" && !short) || !title.includes(only)) continue;
+  const start = performance.now();
+  const table = { title, ...await measure(size) };
+  console.log(`## ${title}\n\n${table.about}\n\n${markdown(table)}`);
+  console.log(performance.now() - start);
   tables.push(table);
 }

@@ -27,6 +27,7 @@ const PLACEMENTS: Record<Placement, string> = {
 export function roundTrips(): Benchmark[] {
   return (["strict", "step"] as const).flatMap((way) =>
     (["two cores", "one core"] as const).map((placement) => ({
+      title: `${TITLES[way]}, ${placement}`,
       short: placement === "one core",
       measure: (size: Size) => measure(way, placement, size),
     }))
@@ -37,7 +38,7 @@ async function measure(
   way: Way,
   placement: Placement,
   size: Size,
-): Promise<Table> {
+): Promise<Omit<Table, "title">> {
   using directory = new TempDir();
   const whole = size === "whole";
   const count = whole ? 1_000 : 500;
@@ -52,7 +53,6 @@ async function measure(
     },
   );
   return {
-    title: `${TITLES[way]}, ${placement}`,
     about: `${ABOUT[way]} ${PLACEMENTS[placement]}`,
     columns: ["ratio", "time"],
     rows: compared.map((variant) => row(variant, "µs", 1_000 / count)),

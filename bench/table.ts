@@ -14,9 +14,10 @@ export type Size = "whole" | "short";
 
 /** Measures what one table tells. */
 export interface Benchmark {
+  title: string;
   /** Whether the short form measures it, too. */
   short: boolean;
-  measure(size: Size): Promise<Table>;
+  measure(size: Size): Promise<Omit<Table, "title">>;
 }
 
 /** A table. A row is found by its name, a figure by the name of its column. */

@@ -17,7 +17,6 @@ const [way, side] = process.argv.slice(2);
 if (side === "child") {
   const signals = new Signals();
   process.on("message", () => signals.arrive());
-  process.once("disconnect", () => process.exit());
   while (true) {
     if (way === "step") process.send(0);
     await signals.next();
@@ -27,6 +26,7 @@ if (side === "child") {
   const child = fork(fileURLToPath(import.meta.url), [way, "child"], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  process.once("exit", () => child.kill());
   const signals = new Signals();
   child.on("message", () => signals.arrive());
   await serveRoundTrips(() => {
