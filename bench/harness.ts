@@ -11,7 +11,6 @@
  */
 
 import { Driver, type DriverOptions } from "./driver.ts";
-import { spread } from "./spread.ts";
 import type { Figure, Row } from "./table.ts";
 
 /** What is compared with others. */
@@ -19,8 +18,6 @@ export interface Variant {
   name: string;
   /** The driver's words. */
   words: string[];
-  /** What to ask it for; by default what all others are asked for. */
-  request?: (string | number)[];
   /** Whether the short form measures it, too. */
   short?: boolean;
   /** Why it cannot be measured here, if that is so. */
@@ -33,9 +30,10 @@ export interface CompareOptions extends DriverOptions {
   starts: number;
   /** How many blocks to measure each time. */
   sweeps: number;
-  /** What a driver is asked for, and what for before it counts. */
+  /** What a driver is asked for. */
   request: (string | number)[];
-  warmUp?: (string | number)[];
+  /** What it is asked for before it counts; by default the same. */
+  warmUp?: (string | number)[] | "none";
 }
 
 /** Compares variants, each in a process of its own, with the first of them. */
@@ -43,21 +41,22 @@ export async function compare(
   variants: Variant[],
   options: CompareOptions,
 ): Promise<Compared[]> {
+  const { starts, sweeps, request, warmUp } = options;
   const compared = variants.map((variant): Compared => ({
     ...variant,
     times: [],
     ratios: [],
   }));
   const present = compared.filter(({ missing }) => missing === undefined);
-  for (let start = 0; start < options.starts; start++) {
+  for (let start = 0; start < starts; start++) {
     await using drivers = new AsyncDisposableStack();
     const blocks: Measurement[] = [];
-    for (const { words, request = options.request } of present) {
+    for (const { words } of present) {
       const driver = drivers.use(new Driver(words, options));
-      await driver.measure(...options.warmUp ?? request);
+      if (warmUp !== "none") await driver.measure(...warmUp ?? request);
       blocks.push(async () => (await driver.measure(...request))[0]!);
     }
-    await interleave(blocks, present, options.sweeps);
+    await interleave(blocks, present, sweeps);
   }
   return compared;
 }
@@ -115,10 +114,17 @@ export function row(
   return {
     name,
     figures: {
-      ratio: { unit: "ratio", ...spread(ratios) },
-      time: { unit, ...spread(times.map((time) => time * scale)) },
+      ratio: figure("ratio", ratios),
+      time: figure(unit, times.map((time) => time * scale)),
     },
   };
+}
+
+/** Sums values up. */
+export function figure(unit: Figure["unit"], values: number[]): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (part: number) => sorted[Math.floor(part * sorted.length)]!;
+  return { unit, median: at(0.5), lower: at(0.25), upper: at(0.75) };
 }
 
 /** Whether a program is there and succeeds. */

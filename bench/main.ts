@@ -8,12 +8,14 @@
  */
 
 import { roundTrips } from "./round_trip.ts";
+import { floods } from "./flood.ts";
+import { scale } from "./scale.ts";
 import { starts } from "./start.ts";
 import { markdown, type Size, type Table } from "./table.ts";
 
 const size: Size = Deno.args.includes("--short") ? "short" : "whole";
 const only = Deno.args.find((argument) => !argument.startsWith("-")) ?? "";
-const benchmarks = [...roundTrips(), ...starts()];
+const benchmarks = [...roundTrips(), ...starts(), ...scale(), ...floods()];
 
 const tables: Table[] = [];
 for (const { title, short, measure } of benchmarks) {

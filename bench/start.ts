@@ -1,8 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { deno, path } from "./driver.ts";
-import { compare, row, runs, type Variant } from "./harness.ts";
-import { spread } from "./spread.ts";
+import { compare, figure, row, runs, type Variant } from "./harness.ts";
 import type { Benchmark, Size, Table } from "./table.ts";
 
 /** The start of children, one and many, and where the time goes. */
@@ -72,7 +71,7 @@ async function ladder(channel: "fd" | "stdio"): Promise<Omit<Table, "title">> {
     rung("and opens the channel", "channel"),
     rung("up to the first barrier", "sync"),
   ], { starts: 1, sweeps: 20, warmUp: [2], request: [1] });
-  const medians = compared.map(({ times }) => spread(times).median);
+  const medians = compared.map(({ times }) => figure("ms", times).median);
   return {
     about: "Children each of which does one thing more than the one before, " +
       "up to the first byte of their stdout.",

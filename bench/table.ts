@@ -7,8 +7,6 @@
  * @module
  */
 
-import type { Spread } from "./spread.ts";
-
 /** Whether to measure all, or only what a gate needs, in little time. */
 export type Size = "whole" | "short";
 
@@ -35,8 +33,11 @@ export interface Row {
   figures: Record<string, Figure | string>;
 }
 
-/** What was measured. */
-export interface Figure extends Spread {
+/** What was measured several times: the median, and the quartiles. */
+export interface Figure {
+  median: number;
+  lower: number;
+  upper: number;
   unit: "ratio" | "µs" | "ms" | "KiB" | "MB/s" | "M/s" | "modules" | "bytes";
 }
 
