@@ -9,6 +9,11 @@
 /** Where a driver and what it starts may run. */
 export type Placement = "two cores" | "one core";
 
+/** Those that are possible here. */
+export const PLACEMENTS: Placement[] = runs("taskset", "--version")
+  ? ["two cores", "one core"]
+  : ["two cores"];
+
 /** How to start a driver. */
 export interface DriverOptions {
   placement?: Placement;
@@ -82,4 +87,15 @@ async function* rest(
   reader: ReadableStreamDefaultReader<string>,
 ): AsyncGenerator<string> {
   for (let next; !(next = await reader.read()).done;) yield next.value;
+}
+
+/** Whether a program is there and succeeds. */
+export function runs(program: string, ...args: string[]): boolean {
+  try {
+    const command = new Deno.Command(program, { args, stdout: "null" });
+    return command.outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -120,20 +120,37 @@ export function row(
   };
 }
 
+/** Compares two things in this process; the row has nanoseconds a round. */
+export async function versusHere(
+  name: string,
+  { ours, peer, rounds, sweeps }: {
+    ours: Measurement;
+    peer: Measurement;
+    rounds: number;
+    sweeps: number;
+  },
+): Promise<Row> {
+  for (let i = 0; i < 3; i++) { // compiles what is hot
+    await ours();
+    await peer();
+  }
+  const series = () => ({ times: [], ratios: [] });
+  const [peerSeries, oursSeries]: Series[] = [series(), series()];
+  await interleave([peer, ours], [peerSeries!, oursSeries!], sweeps);
+  const each = (ms: number) => ms * 1_000_000 / rounds;
+  return {
+    name,
+    figures: {
+      "ratio": figure("ratio", oursSeries!.ratios),
+      "ours": figure("ns", oursSeries!.times.map(each)),
+      "theirs": figure("ns", peerSeries!.times.map(each)),
+    },
+  };
+}
+
 /** Sums values up. */
 export function figure(unit: Figure["unit"], values: number[]): Figure {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (part: number) => sorted[Math.floor(part * sorted.length)]!;
   return { unit, median: at(0.5), lower: at(0.25), upper: at(0.75) };
-}
-
-/** Whether a program is there and succeeds. */
-export function runs(program: string, ...args: string[]): boolean {
-  try {
-    const command = new Deno.Command(program, { args, stdout: "null" });
-    return command.outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

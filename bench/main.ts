@@ -10,12 +10,24 @@
 import { roundTrips } from "./round_trip.ts";
 import { floods } from "./flood.ts";
 import { scale } from "./scale.ts";
+import { imports } from "./imports.ts";
+import { tasks } from "./tasks.ts";
+import { threads } from "./threads.ts";
+
 import { starts } from "./start.ts";
 import { markdown, type Size, type Table } from "./table.ts";
 
 const size: Size = Deno.args.includes("--short") ? "short" : "whole";
 const only = Deno.args.find((argument) => !argument.startsWith("-")) ?? "";
-const benchmarks = [...roundTrips(), ...starts(), ...scale(), ...floods()];
+const benchmarks = [
+  ...roundTrips(),
+  ...starts(),
+  ...scale(),
+  ...floods(),
+  ...tasks(),
+  ...threads(),
+  ...imports(),
+];
 
 const tables: Table[] = [];
 for (const { title, short, measure } of benchmarks) {

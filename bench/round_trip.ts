@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { deno, path, type Placement } from "./driver.ts";
-import { compare, row, runs, type Variant } from "./harness.ts";
+import { deno, path, type Placement, PLACEMENTS, runs } from "./driver.ts";
+import { compare, row, type Variant } from "./harness.ts";
 import type { Benchmark, Size, Table } from "./table.ts";
 
 /** How the two sides take turns. */
@@ -16,7 +16,7 @@ const ABOUT: Record<Way, string> = {
     "and `waitNext()` here, `waitNext()` and `place()` there.",
   step: "Both sides send and then wait for the other's: `placeAndSync()`.",
 };
-const PLACEMENTS: Record<Placement, string> = {
+const PINNED: Record<Placement, string> = {
   "two cores": "The system decides where the two processes run.",
   "one core": "`taskset` pins both to one core, so that no core has to be " +
     "woken and no clock speeds up: what is left is their work alone, and " +
@@ -26,7 +26,7 @@ const PLACEMENTS: Record<Placement, string> = {
 /** Round trips between two processes, both ways, on both cores and on one. */
 export function roundTrips(): Benchmark[] {
   return (["strict", "step"] as const).flatMap((way) =>
-    (["two cores", "one core"] as const).map((placement) => ({
+    PLACEMENTS.map((placement) => ({
       title: `${TITLES[way]}, ${placement}`,
       short: placement === "one core",
       measure: (size: Size) => measure(way, placement, size),
@@ -53,7 +53,7 @@ async function measure(
     },
   );
   return {
-    about: `${ABOUT[way]} ${PLACEMENTS[placement]}`,
+    about: `${ABOUT[way]} ${PINNED[placement]}`,
     columns: ["ratio", "time"],
     rows: compared.map((variant) => row(variant, "µs", 1_000 / count)),
   };

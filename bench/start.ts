@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { deno, path } from "./driver.ts";
-import { compare, figure, row, runs, type Variant } from "./harness.ts";
+import { deno, path, runs } from "./driver.ts";
+import { compare, figure, row, type Variant } from "./harness.ts";
 import type { Benchmark, Size, Table } from "./table.ts";
 
 /** The start of children, one and many, and where the time goes. */

@@ -38,7 +38,16 @@ export interface Figure {
   median: number;
   lower: number;
   upper: number;
-  unit: "ratio" | "µs" | "ms" | "KiB" | "MB/s" | "M/s" | "modules" | "bytes";
+  unit:
+    | "ratio"
+    | "ns"
+    | "µs"
+    | "ms"
+    | "KiB"
+    | "MB/s"
+    | "M/s"
+    | "modules"
+    | "bytes";
 }
 
 /** A figure in words: the median, and in brackets the quartiles. */
