@@ -10,9 +10,16 @@
 export type Placement = "two cores" | "one core";
 
 /** Those that are possible here. */
-export const PLACEMENTS: Placement[] = runs("taskset", "--version")
+export const PLACEMENTS: Placement[] = runs("taskset", "-c", core(), "true")
   ? ["two cores", "one core"]
   : ["two cores"];
+
+/** A core that this process may use. */
+function core(): string {
+  if (Deno.build.os !== "linux") return "0";
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(status)?.[1] ?? "0";
+}
 
 /** How to start a driver. */
 export interface DriverOptions {
@@ -41,7 +48,7 @@ export class Driver implements AsyncDisposable {
 
   constructor(words: string[], options: DriverOptions = {}) {
     const { placement = "two cores", drained = false } = options;
-    if (placement === "one core") words = ["taskset", "-c", "0", ...words];
+    if (placement === "one core") words = ["taskset", "-c", core(), ...words];
     if (drained) words = ["sh", "-c", '"$@" | cat >/dev/null', "sh", ...words];
     this.#name = words.join(" ");
     this.#process = new Deno.Command(words[0]!, {
@@ -87,6 +94,18 @@ async function* rest(
   reader: ReadableStreamDefaultReader<string>,
 ): AsyncGenerator<string> {
   for (let next; !(next = await reader.read()).done;) yield next.value;
+}
+
+/** Says why a module cannot run, if what it takes from npm is out of reach. */
+export function unlessInReach(module: string): string | undefined {
+  return runs(Deno.execPath(), "cache", "--quiet", path(module))
+    ? undefined
+    : "it is not in reach";
+}
+
+/** Says why a program cannot run, if it is not there. */
+export function unlessInstalled(program: string): string | undefined {
+  return runs(program, "--version") ? undefined : "it is not installed";
 }
 
 /** Whether a program is there and succeeds. */

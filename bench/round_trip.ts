@@ -1,6 +1,14 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { deno, path, type Placement, PLACEMENTS, runs } from "./driver.ts";
+import {
+  deno,
+  path,
+  type Placement,
+  PLACEMENTS,
+  runs,
+  unlessInReach,
+  unlessInstalled,
+} from "./driver.ts";
 import { compare, row, type Variant } from "./harness.ts";
 import type { Benchmark, Size, Table } from "./table.ts";
 
@@ -74,9 +82,14 @@ function variants(way: Way, directory: string): Variant[] {
     {
       name: "fork(), Node",
       words: ["node", fork, way],
-      missing: runs("node", "--version") ? undefined : "node is not installed",
+      missing: unlessInstalled("node"),
     },
-    { name: "execa, Deno", words: words("execa.ts"), short: true },
+    {
+      name: "execa, Deno",
+      words: words("execa.ts"),
+      short: true,
+      missing: unlessInReach("round_trip/execa.ts"),
+    },
     { name: "Deno.Command", words: words("command.ts"), short: true },
     { name: "postMessage(), worker", words: words("worker.ts") },
   ];

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { deno, path, runs } from "./driver.ts";
+import { deno, path, unlessInReach, unlessInstalled } from "./driver.ts";
 import { compare, figure, row, type Variant } from "./harness.ts";
 import type { Benchmark, Size, Table } from "./table.ts";
 
@@ -97,8 +97,12 @@ function variants(): Variant[] {
     {
       name: "fork(), Node",
       words: ["node", path("start/fork.mjs")],
-      missing: runs("node", "--version") ? undefined : "node is not installed",
+      missing: unlessInstalled("node"),
     },
-    { name: "execa, Deno", words: words("execa.ts") },
+    {
+      name: "execa, Deno",
+      words: words("execa.ts"),
+      missing: unlessInReach("start/execa.ts"),
+    },
   ];
 }

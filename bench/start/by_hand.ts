@@ -7,7 +7,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { serveStarts } from "./serve_starts.mjs";
 
 await serveStarts(async () => {
