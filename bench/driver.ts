@@ -38,6 +38,9 @@ export function path(file: string): string {
   return `${import.meta.dirname}/${file}`;
 }
 
+/** After how many milliseconds a driver that does not answer is given up. */
+const TIMEOUT = 60_000;
+
 /** A process that measures. `serve.mjs` is what it runs. */
 export class Driver implements AsyncDisposable {
   readonly #name: string;
@@ -64,6 +67,7 @@ export class Driver implements AsyncDisposable {
 
   /** Has the driver measure something, and returns the figures. */
   async measure(...request: (string | number)[]): Promise<number[]> {
+    const timer = setTimeout(() => this.#process.kill(), TIMEOUT);
     const line = `${request.join(" ")}\n`;
     await this.#requests.write(new TextEncoder().encode(line))
       .catch(() => {}); // of a driver that is gone, the answer tells why
@@ -72,10 +76,11 @@ export class Driver implements AsyncDisposable {
       if (done) break;
       this.#text += value;
     }
+    clearTimeout(timer);
     const end = this.#text.indexOf("\n") + 1;
     const figures = this.#text.slice(0, end).trim().split(" ").map(Number);
     if (end === 0 || figures.some(Number.isNaN)) {
-      this.#process.kill();
+      await this.#requests.abort().catch(() => {});
       for await (const text of rest(this.#answers)) this.#text += text;
       throw new Error(`Cannot measure by "${this.#name}": ${this.#text}`);
     }

@@ -16,7 +16,7 @@ const OURS = "#3a8bdb";
 const THEIRS = "#8d99a5";
 
 /** Draws one bar for each row, with its quartiles. */
-export function bars({ title, rows }: Table, column: string): string {
+export function bars({ title, columns, rows }: Table, column: string): string {
   const data = rows.flatMap(({ name, figures }) => {
     const figure = figures[column];
     return typeof figure === "object" ? [{ name, ...figure }] : [];
@@ -36,7 +36,7 @@ export function bars({ title, rows }: Table, column: string): string {
         x: "median",
         y: "name",
         fill: ({ name }: { name: string }) =>
-          name.startsWith("ours") ? OURS : THEIRS,
+          name.startsWith("ours") || columns.includes("ours") ? OURS : THEIRS,
         insetTop: 2,
         insetBottom: 2,
       }),

@@ -16,6 +16,7 @@ export async function write(machine: string, tables: Table[]): Promise<void> {
     "that of two blocks next to each other.",
     machine,
   ];
+  await Deno.mkdir(path("plots"), { recursive: true });
   for (const table of tables) {
     parts.push(`## ${table.title}`, table.about);
     const svg = draw(table);

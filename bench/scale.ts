@@ -47,7 +47,7 @@ async function row(count: number): Promise<Row> {
         return time!;
       }),
       [byHand, ours],
-      10,
+      8,
     );
   }
   const times = (values: number[]) =>

@@ -21,14 +21,14 @@ const count = Number(total);
 
 if (way === "read") {
   using parent = await inheritBarrier();
-  await parent.placeAndSync();
+  parent.place(); // it runs
   let read = 0;
   for await (const _ of parent) if (++read % count === 0) parent.place();
 } else if (way === "sync") {
   using parent = await inheritBarrier();
-  await parent.placeAndSync();
+  parent.place(); // it runs
   await parent.waitNext();
-  place(parent, count);
+  place(parent, count - 1);
   await parent.sync();
   await parent.waitAbortion();
 } else {
@@ -76,6 +76,6 @@ async function sync(count: number): Promise<number> {
 async function start(way: string, count: number): Promise<BarrierProcess> {
   const args = [way, `${count}`];
   const child = spawnWithBarrier(import.meta.url, { args, stdin: "null" });
-  if (!await child.placeAndSync()) throw child.signal.reason;
+  if (!await child.waitNext()) throw child.signal.reason;
   return child;
 }
