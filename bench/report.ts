@@ -36,7 +36,8 @@ export async function write(machine: string, tables: Table[]): Promise<void> {
   await Deno.writeTextFile(path("RESULTS.md"), `${parts.join("\n\n")}\n`);
   const json = JSON.stringify({ machine, tables }, undefined, 2);
   await Deno.writeTextFile(path("results.json"), `${json}\n`);
-  const args = ["fmt", "--quiet", path("RESULTS.md"), path("results.json")];
+  const written = ["RESULTS.md", "results.json", "plots"].map(path);
+  const args = ["fmt", "--quiet", ...written];
   await new Deno.Command(Deno.execPath(), { args }).output();
 }
 
