@@ -26,7 +26,7 @@ export function bars({ title, columns, rows }: Table, column: string): string {
   return draw({
     title,
     height: 40 + 26 * data.length,
-    marginLeft: 12 + 6.5 * Math.max(...names.map(({ length }) => length)),
+    marginLeft: 14 + 7 * Math.max(...names.map(({ length }) => length)),
     marginRight: 150,
     x: { label: unit === "ratio" ? null : unit, nice: true, grid: true },
     y: { label: null, domain: names },
