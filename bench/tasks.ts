@@ -1,11 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { Completion } from "@ipc/barrier/completion";
-import { compare, ratio, type Row } from "./compare.ts";
+import { versusHere } from "./harness.ts";
+import type { Benchmark, Row, Size, Table } from "./table.ts";
 
 const ROUNDS = 20_000;
 const WAITERS = 1_000;
-const RUNS = { runs: 51 };
 
 /** What others have for this. */
 interface Semaphore {
@@ -14,45 +14,51 @@ interface Semaphore {
 }
 
 /** Completions between tasks of one event loop. */
-export async function* tasks(): AsyncGenerator<Row> {
-  yield ratio(
-    "Completion, complete() before wait() / Promise.withResolvers()",
-    2,
-    await compare(completeFirst, promises, RUNS),
-  );
-  yield ratio(
-    "Completion, wait() before complete() / Promise.withResolvers()",
-    2,
-    await compare(waitFirst, promises, RUNS),
-  );
+export function tasks(): Benchmark[] {
+  return [{ title: "Completions between tasks", short: true, measure }];
+}
+
+async function measure(size: Size): Promise<Omit<Table, "title">> {
+  const sweeps = size === "whole" ? 100 : 30;
+  const row = (name: string, ours: typeof promises, peer: typeof promises) =>
+    versusHere(name, { ours, peer, rounds: ROUNDS, sweeps });
+  const rows: Row[] = [
+    await row(
+      "complete() before wait(), Promise.withResolvers()",
+      completeFirst,
+      promises,
+    ),
+    await row(
+      "wait() before complete(), Promise.withResolvers()",
+      waitFirst,
+      promises,
+    ),
+  ];
   for (
     const [peer, emptySemaphore] of [
       ["async-mutex", asyncMutex],
       ["@std/async", stdAsync],
     ] as const
   ) {
-    const uncontended = `Completion, uncontended / Semaphore of ${peer}`;
-    const contended = `Completion, ${WAITERS} waiters / Semaphore of ${peer}`;
-    let semaphore: Semaphore;
-    try {
-      semaphore = await emptySemaphore();
-    } catch {
-      const result = "skipped: not in reach";
-      yield { what: uncontended, result, limit: "1.00" };
-      yield { what: contended, result, limit: "1.00" };
+    const uncontended = `uncontended, Semaphore of ${peer}`;
+    const contended = `${WAITERS} waiters, Semaphore of ${peer}`;
+    const semaphore = await emptySemaphore().catch(() => undefined);
+    if (semaphore === undefined) {
+      const figures = { ratio: `${peer} is not in reach` };
+      rows.push({ name: uncontended, figures }, { name: contended, figures });
       continue;
     }
-    yield ratio(
-      uncontended,
-      1,
-      await compare(completeFirst, () => releaseFirst(semaphore), RUNS),
-    );
-    yield ratio(
-      contended,
-      1,
-      await compare(manyWaits, () => manyAcquires(semaphore), RUNS),
+    rows.push(
+      await row(uncontended, completeFirst, () => releaseFirst(semaphore)),
+      await row(contended, manyWaits, () => manyAcquires(semaphore)),
     );
   }
+  return {
+    about: "A round is a `complete()` and a `wait()` of a `Completion`, and " +
+      "what does the same elsewhere.",
+    columns: ["ratio", "ours", "theirs"],
+    rows,
+  };
 }
 
 async function asyncMutex(): Promise<Semaphore> {

@@ -1,94 +1,41 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { SharedCompletion } from "@ipc/barrier/completion";
-import type { Completions } from "./children/thread.ts";
-import {
-  compare,
-  type Comparison,
-  type Measurement,
-  ratio,
-  type Row,
-} from "./compare.ts";
-
-/** The round trips of a slice; 20 slices are a run. */
-const ROUNDS = 1_000;
-const RUNS = { runs: 7, slices: 20 };
+import { deno, PLACEMENTS } from "./driver.ts";
+import { compare, row, type Variant } from "./harness.ts";
+import type { Benchmark } from "./table.ts";
 
 /** Completions between threads, with an event loop at both ends or at one. */
-export async function* threads(): AsyncGenerator<Row> {
-  yield ratio(
-    "SharedCompletion round trip by wait() / Atomics.waitAsync()",
-    1.2,
-    await compareThreads(byCompletions(false), byFlags),
-  );
-  yield ratio(
-    "SharedCompletion round trip by wait() / postMessage()",
-    1,
-    await compareThreads(byCompletions(false), byMessages),
-  );
-  yield ratio(
-    "SharedCompletion round trip by wait() and waitSync() / postMessage()",
-    1,
-    await compareThreads(byCompletions(true), byMessages),
-  );
+export function threads(): Benchmark[] {
+  return PLACEMENTS.map((placement) => ({
+    title: `Completions between threads, ${placement}`,
+    short: false,
+    measure: async () => {
+      const compared = await compare(VARIANTS, {
+        placement,
+        starts: 4,
+        sweeps: 8,
+        warmUp: [3_000],
+        request: [1_000],
+      });
+      return {
+        about: "Round trips between a thread and a worker.",
+        columns: ["ratio", "time"],
+        rows: compared.map((variant) => row(variant, "µs")),
+      };
+    },
+  }));
 }
 
-/** Tells a worker how to answer, and returns what measures that. */
-type Connect = (worker: Worker) => Measurement;
-
-function compareThreads(ours: Connect, peer: Connect): Promise<Comparison> {
-  return compare(ours(startWorker()), peer(startWorker()), RUNS);
-}
-
-function startWorker(): Worker {
-  const module = import.meta.resolve("./children/thread.ts");
-  return new Worker(module, { type: "module" });
-}
-
-function byCompletions(blocking: boolean): Connect {
-  return (worker) => {
-    const ping = new SharedCompletion();
-    const pong = new SharedCompletion();
-    const completions: Completions = {
-      ping: ping.buffer,
-      pong: pong.buffer,
-      blocking,
-    };
-    worker.postMessage(completions);
-    return async () => {
-      const start = performance.now();
-      for (let i = 0; i < ROUNDS; i++) {
-        ping.complete();
-        await pong.wait();
-      }
-      return performance.now() - start;
-    };
-  };
-}
-
-function byFlags(worker: Worker): Measurement {
-  const flags = new Int32Array(new SharedArrayBuffer(8));
-  worker.postMessage(flags);
-  return async () => {
-    const start = performance.now();
-    for (let i = 0; i < ROUNDS; i++) {
-      Atomics.store(flags, 0, 1);
-      Atomics.notify(flags, 0);
-      await Atomics.waitAsync(flags, 1, 0).value;
-      Atomics.store(flags, 1, 0);
-    }
-    return performance.now() - start;
-  };
-}
-
-function byMessages(worker: Worker): Measurement {
-  return async () => {
-    const start = performance.now();
-    for (let i = 0; i < ROUNDS; i++) {
-      const pong = new Promise((resolve) => worker.onmessage = resolve);
-      worker.postMessage(null);
-      await pong;
-    }
-    return performance.now() - start;
-  };
-}
+/** The variants; all others are compared with the first. */
+const VARIANTS: Variant[] = [
+  {
+    name: "Atomics.waitAsync()",
+    words: deno("threads/parent.ts", "waitAsync"),
+  },
+  { name: "ours, wait()", words: deno("threads/parent.ts", "wait") },
+  {
+    name: "ours, wait() and waitSync()",
+    words: deno("threads/parent.ts", "waitSync"),
+  },
+  { name: "postMessage()", words: deno("threads/parent.ts", "postMessage") },
+];

@@ -1,3 +1,0 @@
-// Copyright 2026 the @ipc/barrier authors. MIT license.
-
-import "@ipc/barrier/barrier";

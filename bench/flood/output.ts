@@ -1,0 +1,58 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * Takes in the output of a program that writes as fast as it can. Arguments: who
+ * ("Deno.Command" or a channel of ours), and what becomes of the output
+ * ("forward", "piped", "inherit"). A request is a number of megabytes.
+ */
+
+import { spawnWithBarrier } from "@ipc/barrier";
+import { serve } from "../serve.mjs";
+
+type Output = "forward" | "piped" | "inherit";
+
+const [who, stdout] = Deno.args as ["Deno.Command" | "fd" | "stdio", Output];
+
+await serve(async (megabytes: string) => {
+  const words = ["dd", "if=/dev/zero", "bs=64k", `count=${+megabytes * 16}`];
+  const begin = performance.now();
+  await (who === "Deno.Command" ? byCommand(words) : byBarrier(words));
+  return performance.now() - begin;
+});
+
+async function byBarrier(words: string[]): Promise<void> {
+  const stderr = "null";
+  await using child = who === "stdio"
+    ? spawnWithBarrier(words, {
+      channel: who,
+      stdout: stdout === "inherit" ? "null" : stdout,
+      stderr,
+    })
+    : spawnWithBarrier(words, { stdin: "null", stdout, stderr });
+  if (stdout === "piped") await readAll(child.stdout);
+  await child.status;
+}
+
+async function byCommand([program, ...args]: string[]): Promise<void> {
+  await using child = new Deno.Command(program!, {
+    args,
+    stdin: "null",
+    stdout: stdout === "inherit" ? "inherit" : "piped",
+    stderr: "null",
+  }).spawn();
+  if (stdout === "piped") await readAll(child.stdout);
+  if (stdout === "forward") {
+    for await (const bytes of child.stdout) await writeAll(bytes);
+  }
+  await child.status;
+}
+
+async function readAll(stream: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const _ of stream);
+}
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  while (bytes.length > 0) {
+    bytes = bytes.subarray(await Deno.stdout.write(bytes));
+  }
+}
