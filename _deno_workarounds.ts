@@ -7,7 +7,7 @@
  */
 
 import type { ChildProcess, SpawnOptions } from "node:child_process";
-import type { Socket } from "node:net";
+import type { OnReadOpts, Socket } from "node:net";
 
 /**
  * Loads a module of Node's when it is first needed, and without a promise.
@@ -190,16 +190,7 @@ export async function openInheritedSocket(
     if (fd !== FIRST_FD) {
       builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
     }
-    const socket = new Socket({
-      fd,
-      onread: {
-        buffer: new Uint8Array(READ_BUFFER),
-        callback: (length, buffer) => {
-          onRead(buffer.subarray(0, length));
-          return true;
-        },
-      },
-    });
+    const socket = new Socket({ fd, onread: intoBuffer(onRead) });
     if (!listens(socket)) return socket;
     socket.destroy();
     throw new Error("it is a socket that listens");
@@ -209,6 +200,42 @@ export async function openInheritedSocket(
       { cause },
     );
   }
+}
+
+/**
+ * Reads a socket that `node:child_process` has just made in the same way.
+ *
+ * There is no option for that, neither in Deno nor in Node. So another socket
+ * takes its handle over, before the event loop has read anything.
+ *
+ * Remove when `spawn()` can be told how to read.
+ *
+ * @param onRead Called with what arrives. The bytes are gone afterwards.
+ * @returns The socket that has its place from now on.
+ */
+export function readDirectly(
+  socket: Socket,
+  onRead: (bytes: Uint8Array) => void,
+): Socket {
+  const { Socket } = builtin<typeof import("node:net")>("node:net");
+  const owner = socket as unknown as { _handle: unknown };
+  const { _handle: handle } = owner;
+  owner._handle = null;
+  const options = { handle, onread: intoBuffer(onRead) };
+  return new Socket(options as ConstructorParameters<typeof Socket>[0]);
+}
+
+/** One for all sockets, as nothing that was read is kept. */
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+function intoBuffer(onRead: (bytes: Uint8Array) => void): OnReadOpts {
+  return {
+    buffer: readBuffer ??= new Uint8Array(READ_BUFFER),
+    callback: (length, buffer) => {
+      onRead(buffer.subarray(0, length));
+      return true;
+    },
+  };
 }
 
 /** What `listen()` gives for a socket that listens already, one way or another. */

@@ -22,6 +22,7 @@ import { invalid } from "./_command_line.ts";
 import {
   builtin,
   EventLoopReference,
+  readDirectly,
   signalProcess,
   surviveErrors,
 } from "./_deno_workarounds.ts";
@@ -392,8 +393,9 @@ function connect(launched: Launched, { readyLine }: ProcessOptions): {
   stdout: ChildOutput | undefined;
   stderr: ChildOutput | undefined;
 } {
-  const { socket, stdin, stdout, stderr, kinds } = launched;
+  const { stdin, stdout, stderr, kinds } = launched;
   const deliver = (lines: Uint8Array) => channel.deliver(lines);
+  const socket = launched.socket && readDirectly(launched.socket, deliver);
   const childStdout = stdout && new ChildOutput({
     source: stdout,
     kind: kinds.stdout,
@@ -410,12 +412,9 @@ function connect(launched: Launched, { readyLine }: ProcessOptions): {
     deliver,
   });
   const channel = new SocketChannel(
-    socket ? { readable: socket, writable: socket, acceptsText: true } : {
-      readable: stdout!,
-      writable: stdin!,
-      acceptsText: false,
-      isRead: true,
-    },
+    socket
+      ? { readable: socket, writable: socket, acceptsText: true }
+      : { readable: stdout!, writable: stdin!, acceptsText: false },
   );
   return {
     channel,

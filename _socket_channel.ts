@@ -26,11 +26,12 @@ export interface SocketChannelOptions {
   writable: Socket;
   /** Whether a line of other text is a barrier. */
   acceptsText: boolean;
-  /** Whether another delivers the lines, as what arrives is not these alone. */
-  isRead?: boolean | undefined;
 }
 
-/** A channel over one socket, or over two pipes. */
+/**
+ * A channel over one socket, or over two pipes. Whoever reads these delivers the
+ * lines.
+ */
 export class SocketChannel implements BarrierChannel {
   readonly acceptsText: boolean;
   /** Resolves when the peer's stream has ended. */
@@ -38,7 +39,6 @@ export class SocketChannel implements BarrierChannel {
   readonly #readable: Socket;
   readonly #writer: SocketWriter;
   readonly #reading: SocketReference;
-  readonly #isRead: boolean;
   #receiver: BarrierReceiver | undefined;
   /** Keeps the event loop alive for a wait when the socket has closed. */
   readonly #waiting = new EventLoopReference();
@@ -49,7 +49,6 @@ export class SocketChannel implements BarrierChannel {
     this.#readable = readable;
     readable.on("error", () => {}); // "close" follows
     this.acceptsText = acceptsText;
-    this.#isRead = options.isRead ?? false;
     this.#reading = SocketReference.of(readable);
     this.#writer = new SocketWriter(writable);
     this.ended = ended(readable);
@@ -57,9 +56,6 @@ export class SocketChannel implements BarrierChannel {
 
   open(receiver: BarrierReceiver): void {
     this.#receiver = receiver;
-    if (!this.#isRead) {
-      this.#readable.on("data", (bytes: Uint8Array) => this.deliver(bytes));
-    }
     this.#readable.once("close", () => this.#keepAlive());
   }
 
@@ -130,7 +126,6 @@ export class InheritedChannel extends SocketChannel {
       readable: socket,
       writable: socket,
       acceptsText: true,
-      isRead: true,
     });
     return channel;
   }
@@ -240,16 +235,13 @@ const QUIET = 50;
  */
 export async function drained(socket: Socket): Promise<void> {
   if (isOver(socket)) return;
-  let read = 0;
-  const onData = (bytes: Uint8Array) => {
-    read += bytes.length;
-    socket.resume();
-  };
-  socket.on("data", onData);
-  socket.resume();
+  const goOn = () => socket.resume();
+  socket.on("data", goOn);
+  goOn();
   const over = ended(socket);
-  for (let before = -1; before < read && read < KERNEL_BUFFER_MAX;) {
-    before = read;
+  const most = socket.bytesRead + KERNEL_BUFFER_MAX;
+  for (let before = -1; before < socket.bytesRead && before < most;) {
+    before = socket.bytesRead;
     await within(QUIET, over, { persistent: true });
     if (isOver(socket)) break;
     // A loop that was busy until now has not looked for data since.
@@ -257,7 +249,7 @@ export async function drained(socket: Socket): Promise<void> {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
-  socket.off("data", onData);
+  socket.off("data", goOn);
 }
 
 /**
