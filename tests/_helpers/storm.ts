@@ -17,6 +17,7 @@ import {
   type Step,
 } from "../testdata/storm_side.ts";
 import { type Event, type Message, Model, type WaitCall } from "./model.ts";
+import { allGone } from "./process_table.ts";
 import { start } from "./run.ts";
 import { TempDir } from "./temp_dir.ts";
 
@@ -278,23 +279,6 @@ async function within(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Resolves when no process has a path among its arguments. */
-async function allGone(path: string): Promise<void> {
-  while (await isNamed(path)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-async function isNamed(path: string): Promise<boolean> {
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const line = await Deno.readTextFile(`/proc/${name}/cmdline`)
-      .catch(() => "");
-    if (line.includes(path)) return true;
-  }
-  return false;
 }
 
 /** Puts what was logged before and after a step together. */
