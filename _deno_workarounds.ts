@@ -29,6 +29,10 @@ export function builtin<T>(name: string): T {
  * Node's `spawn()` reports most failures in an event, later, and the error of
  * its "spawn" channel of diagnostics at once.
  *
+ * For one thing there is no detour: where the system refuses a process (its
+ * directory is missing, there are too many of them), Deno loses this side's end
+ * of an extra descriptor (2.9), which then stays open.
+ *
  * Remove when `Deno.Command` can hand descriptors on (denoland/deno#6529 asks for
  * raw descriptors).
  *

@@ -294,6 +294,17 @@ function spawnError(
         { cause },
       );
     }
+    case "EMFILE":
+    case "ENFILE":
+      return new Error(
+        `Cannot spawn "${command}": there are too many open files, end some children or raise the limit of open files`,
+        { cause },
+      );
+    case "EAGAIN":
+      return new Deno.errors.WouldBlock(
+        `Cannot spawn "${command}": there are too many processes, end some or raise their limit`,
+        { cause },
+      );
     case "EACCES":
     case "EPERM":
       return new Deno.errors.PermissionDenied(

@@ -315,6 +315,8 @@ const MODULE_STOP_AFTER = 1_000;
  * @throws {Deno.errors.NotFound} If there is no such command, or no such `cwd`.
  * @throws {Deno.errors.PermissionDenied} If the command may not be executed.
  * @throws {Deno.errors.NotCapable} If this process lacks a permission.
+ * @throws {Deno.errors.WouldBlock} If there are too many processes.
+ * @throws {Error} If there are too many open files.
  * @throws The reason of `options.signal`, if that is aborted.
  *
  * @example Usage

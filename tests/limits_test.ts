@@ -1,0 +1,158 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What happens when there is no more of something, or very much of it. */
+
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { CHANNELS } from "./_helpers/driver.ts";
+import {
+  crashTogether,
+  measureLeaks,
+  placeUnread,
+  readFlood,
+} from "./_helpers/limits.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
+import { json, parentModule, startParent } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+const isLinux = Deno.build.os === "linux";
+
+/** Starts children until that fails, and shows that all else goes on well. */
+const EXHAUSTING = `
+  const spawn = () => spawnWithBarrier(["sh", "-c", "echo >&3; read -r _ <&3"]);
+  const open = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+  await using first = spawn();
+  await first.ready();
+  const before = open();
+  const children = [];
+  try {
+    for (;;) children.push(spawn());
+  } catch (error) {
+    console.log(error.message);
+  }
+  const ready = await Promise.all(children.map((child) => child.waitNext()));
+  console.log(children.length > 0 && ready.every((isReady) => isReady));
+  await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
+  console.log(open() - before <= 1); // Deno loses that of the call that failed
+  await using again = spawn();
+  console.log(await again.waitNext(), first.signal.aborted);
+`;
+
+Deno.test({
+  name:
+    "spawnWithBarrier() says that there are no descriptors left, and loses none",
+  ignore: !isLinux,
+  async fn() {
+    const { stdout, stderr } = await run([
+      "sh",
+      "-c",
+      'ulimit -n 60; exec "$@"',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "--allow-all",
+      parentModule(EXHAUSTING),
+    ]);
+    assertEquals(stderr, "");
+    const [message, ...rest] = stdout.trim().split("\n");
+    assertMatch(message!, /^Cannot spawn "sh": there are too many open files,/);
+    assertEquals(rest, ["true", "true", "true false"]);
+  },
+});
+
+Deno.test({
+  name:
+    "spawnWithBarrier() says that there are no processes left, and loses none",
+  ignore: !isLinux || Deno.uid() !== 0 || !isInstalled("setpriv") ||
+    !isInstalled("bash"),
+  async fn() {
+    // The limit is not root's. Another user cannot read what is root's, either.
+    await using directory = await TempDir.make();
+    const { path } = directory;
+    const deno = `${path}/deno`;
+    await Deno.copyFile(Deno.execPath(), deno);
+    await Deno.mkdir(`${path}/library`);
+    const library = new URL("../", import.meta.url);
+    for await (const { name } of Deno.readDir(library)) {
+      if (!name.endsWith(".ts")) continue;
+      await Deno.copyFile(new URL(name, library), `${path}/library/${name}`);
+    }
+    await Deno.writeTextFile(
+      `${path}/library/parent.ts`,
+      `import { spawnWithBarrier } from "./mod.ts"; ${EXHAUSTING}`,
+    );
+    await run(["chmod", "-R", "a+rwX,a+x", path]);
+    const nobody = 65_534;
+    const { stdout, stderr } = await run([
+      "setpriv",
+      `--reuid=${nobody}`,
+      `--regid=${nobody}`,
+      "--clear-groups",
+      "bash",
+      "-c",
+      'ulimit -u 60; DENO_DIR=$0/cache exec "$0/deno" run -A "$0/library/parent.ts"',
+      path,
+    ]);
+    assertEquals(stderr, "");
+    const [message, ...rest] = stdout.trim().split("\n");
+    assertMatch(message!, /^Cannot spawn "sh": there are too many processes,/);
+    assertEquals(rest, ["true", "true", "true false"]);
+  },
+});
+
+Deno.test("BarrierProcess goes on and ends while nobody reads this process's stdout", async () => {
+  const parent = startParent(`
+    {
+      await using child = spawnWithBarrier([
+        "sh", "-c", ${
+    json("head -c 1000000 /dev/zero; echo done >&3; read -r _ <&3")
+  },
+      ], { killAfter: 100 });
+      console.error(await child.ready());
+      child.place();
+    }
+    console.error("ended");
+    Deno.exit();
+  `);
+  assertEquals(await parent.stderr.text(), "done\nended\n");
+  await Promise.all([parent.stdout.cancel(), parent.stdin.close()]);
+  assertEquals((await parent.status).code, 0);
+});
+
+Deno.test("BarrierProcess is unharmed by others that crash in the same instant", async () => {
+  await crashTogether(60);
+});
+
+Deno.test({
+  name: "Barrier takes 30,000,000 newlines from a pipe in constant memory",
+  ignore: !isLinux,
+  async fn() {
+    assertLess(await readFlood(30_000_000), 48 * 1024 * 1024);
+  },
+});
+
+for (const channel of CHANNELS) {
+  Deno.test({
+    name:
+      `Barrier.sync() takes 1,000,000 barriers over "${channel}" that were placed while nobody read`,
+    ignore: !isLinux,
+    async fn() {
+      await placeUnread(channel, 1_000_000);
+    },
+  });
+
+  Deno.test({
+    name: `BarrierProcess leaves nothing behind over "${channel}"`,
+    ignore: !isLinux,
+    async fn() {
+      const count = 200;
+      const { descriptors, children, resources, growth } = await measureLeaks(
+        channel,
+        count,
+      );
+      assertEquals({ descriptors, children }, { descriptors: 0, children: 0 });
+      assertEquals(resources.filter((name) => name !== "TTYWrap"), []);
+      assert(growth < count / 2 * 1024, `${growth} bytes`);
+    },
+  });
+}
