@@ -24,7 +24,10 @@ import "./_arrivals.ts";
 import {
   type BarrierChannel,
   CHANNEL_VARIABLE,
+  mayRead,
+  readVariable,
   STATE_VARIABLE,
+  TRACE_VARIABLE,
 } from "./_channel.ts";
 import { printable } from "./_lines.ts";
 import { StdioChannel } from "./_stdio_channel.ts";
@@ -149,25 +152,13 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   // They are not for the processes below.
   if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
   if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
-  return new Barrier(channel, { role: "child", barriers });
-}
-
-/** Reads a variable if that is allowed. */
-function readVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
-  // saves a child a query that takes as long as all the rest of this.
-  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
-  try {
-    return Deno.env.get(variable);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-function mayRead(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
+  const child = { role: "child", barriers } as const;
+  if (readVariable(TRACE_VARIABLE) !== "1") return new Barrier(channel, child);
+  const { TracedChannel } = await import("./_trace.ts");
+  const traced = new TracedChannel(channel, "child");
+  const barrier = new Barrier(traced, child);
+  traced.watchWaits(barrier);
+  return barrier;
 }
 
 function parseState(value: string): number {
