@@ -6,6 +6,26 @@
  *
  *     1764064609123.456 barrier 4711 parent of 4712: place 1: go on
  *
+ * What a side does is one of
+ *
+ *     open                      it was made
+ *     place N: NOTE             N counts all that it placed
+ *     wait N begins: METHOD
+ *     wait N ends: RESULT       `true` or `false`
+ *     wait N is cancelled: REASON
+ *     take N: NOTE              N counts all that arrived; so it is the peer's N
+ *     drop N: NOTE              an abortion or a hang-up made it void
+ *     abort: REASON
+ *     hang up                   it was destroyed
+ *
+ * and what it learns of its peer one of
+ *
+ *     peer aborts: REASON
+ *     peer closes its channel: HOW
+ *     peer hangs up: HOW
+ *
+ * each without the colon and what follows where there is nothing to say.
+ *
  * The time is in milliseconds and comes first, so that sorting the lines of both
  * processes as text tells one story. What a side does is printed before the peer
  * can learn of it, and what it learns before it acts on that.
@@ -101,6 +121,7 @@ export class TracedChannel implements BarrierChannel {
   open(receiver: BarrierReceiver): void {
     const reader = new LineReader(this.acceptsText);
     let isAborted = false;
+    this.#print("open");
     this.#channel.open({
       receive: (bytes) => {
         if (!isAborted) {

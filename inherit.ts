@@ -85,6 +85,9 @@ let inherited = false;
  * parent sees that it was destroyed when this process exits. What this process
  * prints reaches the parent's `stdout`.
  *
+ * If `BARRIER_TRACE` is `"1"` and may be read, what this side does is printed to
+ * stderr.
+ *
  * @param options Where the channel is, and whether there has to be one.
  * @returns The child's side of the barrier.
  * @throws {Deno.errors.NotFound} If there is no barrier to inherit.

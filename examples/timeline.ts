@@ -95,23 +95,23 @@ const LABEL_MAX = 24;
 const STYLE = `
   .page { fill: #ffffff } text { fill: #24292f; stroke: #ffffff }
   .head { fill: #eef1f4; stroke: #8c959f } .faint { fill: #6e7781 }
-  .life, .gone { stroke: #8c959f } .bar { fill: #cfe3fb; stroke: #3b7dd8 }
+  .life, path.gone, line.gone { stroke: #8c959f } .bar { fill: #cfe3fb; stroke: #3b7dd8 }
   .barrier { stroke: #2468c8; fill: #2468c8 }
-  .abortion, .no { stroke: #cf222e; fill: #cf222e }
+  .abortion { stroke: #cf222e; fill: #cf222e } .no { fill: #cf222e }
   .yes { fill: #1a7f37 } .cancelled { fill: #9a6700 } .gone { fill: #6e7781 }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } text { fill: #e6edf3; stroke: #0d1117 }
     .head { fill: #1c2430; stroke: #6e7681 } .faint { fill: #8b949e }
-    .life, .gone { stroke: #6e7681 } .bar { fill: #1c3a63; stroke: #6cb0ff }
+    .life, path.gone, line.gone { stroke: #6e7681 } .bar { fill: #1c3a63; stroke: #6cb0ff }
     .barrier { stroke: #6cb0ff; fill: #6cb0ff }
-    .abortion, .no { stroke: #ff7b72; fill: #ff7b72 }
+    .abortion { stroke: #ff7b72; fill: #ff7b72 } .no { fill: #ff7b72 }
     .yes { fill: #56d364 } .cancelled { fill: #e3b341 } .gone { fill: #8b949e }
   }
   text { font: 12.5px system-ui, "DejaVu Sans", sans-serif; stroke-width: 4;
     paint-order: stroke; stroke-linejoin: round }
   text.title { font-weight: 600; stroke: none }
   text.time { font-variant-numeric: tabular-nums }
-  tspan { stroke: inherit } line, path { stroke-width: 1.6 }
+  line, path { stroke-width: 1.6 }
   .life { stroke-width: 1.2 } .dashed { stroke-dasharray: 5 4 }
   .cross { fill: none; stroke-width: 2.2 }`;
 
@@ -246,8 +246,13 @@ class Diagram {
     }
   }
 
-  /** Draws how a side hung up, and how the other learned of it. */
+  /** Draws how a side began and hung up, and how the other learned of that. */
   #drawEnds(side: Side): void {
+    for (const event of this.#of(side)) {
+      if (event.what === "open") {
+        this.#label(event, side === "parent" ? "spawns" : "inherits", "gone");
+      }
+    }
     let from = this.#of(side).find(({ what }) => what === "hang up");
     if (from) {
       this.#cross(side, from.row);

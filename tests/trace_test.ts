@@ -82,6 +82,7 @@ for (const channel of CHANNELS) {
     assertEquals([code, stdout], [0, "ready\u00e9\nfalse\n"]);
     const events = story(stderr);
     assertEquals(of("child", events), [
+      "open",
       "place 1: ready\u00e9",
       "wait 1 begins: waitNext",
       "take 1: go on",
@@ -90,6 +91,7 @@ for (const channel of CHANNELS) {
     ]);
     const ending = of("parent", events).filter((event) => !/^peer/.test(event));
     assertEquals(ending, [
+      "open",
       "wait 1 begins: waitNext",
       "take 1: ready\u00e9",
       "wait 1 ends: true",
@@ -128,8 +130,13 @@ Deno.test("BARRIER_TRACE=1 prints abortions with their reasons, and what they ma
     `),
   );
   const events = story(stderr);
-  assertEquals(of("child", events), ["place 1: void", "abort: disk full"]);
-  assertEquals(of("parent", events).slice(0, 2), [
+  assertEquals(of("child", events), [
+    "open",
+    "place 1: void",
+    "abort: disk full",
+  ]);
+  assertEquals(of("parent", events).slice(0, 3), [
+    "open",
     "peer aborts: disk full",
     "drop 1: void",
   ]);
@@ -163,6 +170,7 @@ Deno.test("BARRIER_TRACE=1 prints a wait that is cancelled, and each step of an 
   assertEquals(stdout, "true true\none\ntwo\n");
   const events = of("parent", story(stderr));
   assertEquals(events.filter((event) => !/^peer/.test(event)), [
+    "open",
     "wait 1 begins: sync",
     "place 1",
     "wait 2 begins: sync",
@@ -235,7 +243,7 @@ for (
     const childLines = of("child", story(on.stderr));
     assertEquals(
       childLines,
-      traced[0] === "g" ? [`place 1: ${traced}`, "hang up"] : [],
+      traced[0] === "g" ? ["open", `place 1: ${traced}`, "hang up"] : [],
     );
     const off = await runTraced(body, child, { trace: "0" });
     assertEquals([off.stdout, off.stderr], [`${untraced}\n`, ""]);
@@ -255,7 +263,11 @@ Deno.test("BARRIER_TRACE=1 is for the child alone if 'env' has it, and not for a
     child,
     { trace: "0" },
   );
-  assertEquals(story(stderr), ["child: place 1", "child: hang up"]);
+  assertEquals(story(stderr), [
+    "child: open",
+    "child: place 1",
+    "child: hang up",
+  ]);
   const cleared = await runTraced(
     `
       await using process = spawnWithBarrier(child, { clearEnv: true });
