@@ -148,6 +148,10 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   const variable = readVariable(CHANNEL_VARIABLE);
   const state = readVariable(STATE_VARIABLE);
   const barriers = state === undefined ? 0 : parseState(state);
+  // Before the channel: nobody listens on that until there is a barrier.
+  const trace = readVariable(TRACE_VARIABLE) === "1"
+    ? await import("./_trace.ts")
+    : undefined;
   const name = options.channel ?? variable;
   const channel = name === undefined
     ? await findChannel()
@@ -156,9 +160,8 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
   if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
   const child = { role: "child", barriers } as const;
-  if (readVariable(TRACE_VARIABLE) !== "1") return new Barrier(channel, child);
-  const { TracedChannel } = await import("./_trace.ts");
-  const traced = new TracedChannel(channel, "child");
+  if (trace === undefined) return new Barrier(channel, child);
+  const traced = new trace.TracedChannel(channel, "child");
   const barrier = new Barrier(traced, child);
   traced.watchWaits(barrier);
   return barrier;

@@ -305,6 +305,36 @@ Deno.test("inheritBarrier() loads nothing for a trace that is off", async () => 
   }
 });
 
+for (const channel of CHANNELS) {
+  Deno.test(`BARRIER_TRACE=1 loses nothing that arrives while the child loads the trace, over "${channel}"`, async () => {
+    await using directory = await TempDir.make();
+    const trace = import.meta.resolve("../_trace.ts");
+    // It takes its time, so that what the parent placed is there before.
+    const slow = dataUrl(`
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      export * from ${json(`${trace}?slow`)};
+    `);
+    const map = `${directory.path}/map.json`;
+    await Deno.writeTextFile(map, json({ imports: { [trace]: slow } }));
+    const { stdout } = await runTraced(
+      `
+        await using process = spawnWithBarrier(child, {
+          channel: "${channel}",
+          denoArgs: [${json(`--import-map=${map}`)}],
+        });
+        process.place("early");
+        await process.status;
+      `,
+      inheritingModule(`
+        using parent = await inheritBarrier({ channel: "${channel}" });
+        const signal = AbortSignal.timeout(10_000);
+        console.log(await parent.waitNext({ signal }), parent.note);
+      `),
+    );
+    assertEquals(stdout, "true early\n");
+  });
+}
+
 Deno.test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, and one that is handled alone", async () => {
   const body = (handle: string) => `
     const process = spawnWithBarrier(["sleep", "60"]);
