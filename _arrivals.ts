@@ -12,6 +12,12 @@ const NOTE_OVERHEAD = 96;
 
 /** The peer's barriers that have arrived and were not taken, with their notes. */
 export class Arrivals {
+  /** Makes those of a barrier, unless its channel is traced and has its own. */
+  static of(channel: object & { arrivals?: unknown }): Arrivals {
+    const { arrivals } = channel;
+    return arrivals instanceof Arrivals ? arrivals : new Arrivals();
+  }
+
   /** How many there are. */
   count = 0;
   /** How many have been taken, ever. */

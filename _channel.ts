@@ -8,6 +8,28 @@ export const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
 /** Where a program finds the counter of the one that became it by `exec`. */
 export const STATE_VARIABLE = "BARRIER_STATE";
 
+/** Whether what barriers do is printed to stderr: it is if this is "1". */
+export const TRACE_VARIABLE = "BARRIER_TRACE";
+
+/** Reads a variable if that is allowed. */
+export function readVariable(variable: string): string | undefined {
+  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
+  // saves a child a query that takes as long as all the rest of this.
+  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
+  try {
+    return Deno.env.get(variable);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a variable may be read without asking the user. */
+export function mayRead(variable: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted";
+}
+
 /** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
 export type BarrierRole = "parent" | "child";
 

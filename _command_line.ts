@@ -2,6 +2,7 @@
 
 /* The words that start a child: a command's own, or those that run a module. */
 
+import { readVariable, TRACE_VARIABLE } from "./_channel.ts";
 import { builtin, moduleCommand } from "./_deno_workarounds.ts";
 import { printable } from "./_lines.ts";
 
@@ -13,6 +14,8 @@ export interface CommandLineOptions {
   args?: readonly string[] | undefined;
   permissions?: "none" | "all" | Deno.PermissionOptionsObject | undefined;
   denoArgs?: readonly string[] | undefined;
+  env?: Record<string, string> | undefined;
+  clearEnv?: boolean | undefined;
 }
 
 /** The kinds of permission that Deno has a flag for. */
@@ -104,8 +107,9 @@ function commandWords(
 
 function moduleWords(
   target: string | URL,
-  { args, permissions = "none", denoArgs }: CommandLineOptions,
+  options: CommandLineOptions,
 ): string[] {
+  const { args, permissions = "none", denoArgs } = options;
   if (typeof target !== "string" && !(target instanceof URL)) {
     throw invalid(
       "the target must be a string, a URL or an array of strings",
@@ -120,11 +124,36 @@ function moduleWords(
       }": a compiled program runs no modules, spawn ["deno", "run", ...] or [Deno.execPath(), ...] instead`,
     );
   }
+  const flags = [
+    ...permissionFlags(permissions),
+    ...list("denoArgs", denoArgs),
+  ];
+  if (isTraced(options) && !flags.some(decidesOnEnv)) {
+    flags.push(`--allow-env=${TRACE_VARIABLE}`);
+  }
   return moduleCommand(
-    [...permissionFlags(permissions), ...list("denoArgs", denoArgs)],
+    flags,
     modulePath(String(target)),
     list("args", args),
   );
+}
+
+/** Whether the child's environment says that it is traced. */
+function isTraced({ env, clearEnv }: CommandLineOptions): boolean {
+  const value = env?.[TRACE_VARIABLE] ??
+    (clearEnv ? undefined : readVariable(TRACE_VARIABLE));
+  return value === "1";
+}
+
+/**
+ * Whether a flag says of all variables whether they may be read. A list of some
+ * takes one more.
+ */
+function decidesOnEnv(flag: string): boolean {
+  return flag === "--allow-env" ||
+    /^(?:-[^-]*[AEP]|--(?:allow-all|deny-env|ignore-env|permission-set))/.test(
+      flag,
+    );
 }
 
 function list(

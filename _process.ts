@@ -17,7 +17,11 @@
  *   need more fail, but the signal is aborted only when the process is gone.
  */
 
-import { BarrierAbortedError } from "./_channel.ts";
+import {
+  BarrierAbortedError,
+  readVariable,
+  TRACE_VARIABLE,
+} from "./_channel.ts";
 import { invalid } from "./_command_line.ts";
 import {
   builtin,
@@ -30,6 +34,7 @@ import { commandStatus, type Launched } from "./_launch.ts";
 import { printable } from "./_lines.ts";
 import { ChildInput, ChildOutput } from "./_output.ts";
 import { SocketChannel, within } from "./_socket_channel.ts";
+import { TracedChannel } from "./_trace.ts";
 import { Barrier } from "./barrier.ts";
 import type { BarrierProcess, BarrierReadyOptions } from "./spawn.ts";
 
@@ -127,7 +132,11 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
    */
   constructor(launched: Launched, program: string, options: ProcessOptions) {
     const { channel, stdin, stdout, stderr } = connect(launched, options);
-    super(channel, { role: "parent" });
+    const traced = readVariable(TRACE_VARIABLE) === "1"
+      ? new TracedChannel(channel, `parent of ${launched.process.pid}`)
+      : undefined;
+    super(traced ?? channel, { role: "parent" });
+    traced?.watchWaits(this);
     this.pid = launched.process.pid!;
     this.#name = `Child process ${this.pid} (${program})`;
     this.#launched = launched;

@@ -112,7 +112,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   /** What we placed, less what we took of theirs. */
   #barriers: number;
   /** What has arrived from the peer, and no wait has taken yet. */
-  readonly #arrived = new Arrivals();
+  readonly #arrived: Arrivals;
   #note: string | undefined;
 
   #iAborted = false;
@@ -168,6 +168,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#role = role;
     this.#barriers = barriers;
     this.#reader = new LineReader(channel.acceptsText ?? false);
+    this.#arrived = Arrivals.of(channel);
     channel.open({
       receive: (bytes) => this.#receive(bytes),
       end: (error) => this.#endArrivals(error),
@@ -848,9 +849,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   #fail(error: BarrierAbortedError): void {
-    if (this.#failure) return;
-    this.#failure = error;
-    this.#controller?.abort(error);
+    this.#failure ??= error;
+    this.#controller?.abort(this.#failure);
   }
 
   #receive(bytes: Uint8Array): void {

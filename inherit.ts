@@ -24,7 +24,10 @@ import "./_arrivals.ts";
 import {
   type BarrierChannel,
   CHANNEL_VARIABLE,
+  mayRead,
+  readVariable,
   STATE_VARIABLE,
+  TRACE_VARIABLE,
 } from "./_channel.ts";
 import { printable } from "./_lines.ts";
 import { StdioChannel } from "./_stdio_channel.ts";
@@ -81,6 +84,9 @@ let inherited = false;
  * until the parent goes or sends something, or the barrier is destroyed; and the
  * parent sees that it was destroyed when this process exits. What this process
  * prints reaches the parent's `stdout`.
+ *
+ * If `BARRIER_TRACE` is `"1"` and may be read, what this side does is printed to
+ * stderr.
  *
  * @param options Where the channel is, and whether there has to be one.
  * @returns The child's side of the barrier.
@@ -142,6 +148,10 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   const variable = readVariable(CHANNEL_VARIABLE);
   const state = readVariable(STATE_VARIABLE);
   const barriers = state === undefined ? 0 : parseState(state);
+  // Before the channel: nobody listens on that until there is a barrier.
+  const trace = readVariable(TRACE_VARIABLE) === "1"
+    ? await import("./_trace.ts")
+    : undefined;
   const name = options.channel ?? variable;
   const channel = name === undefined
     ? await findChannel()
@@ -149,25 +159,12 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   // They are not for the processes below.
   if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
   if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
-  return new Barrier(channel, { role: "child", barriers });
-}
-
-/** Reads a variable if that is allowed. */
-function readVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
-  // saves a child a query that takes as long as all the rest of this.
-  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
-  try {
-    return Deno.env.get(variable);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-function mayRead(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
+  const child = { role: "child", barriers } as const;
+  if (trace === undefined) return new Barrier(channel, child);
+  const traced = new trace.TracedChannel(channel, "child");
+  const barrier = new Barrier(traced, child);
+  traced.watchWaits(barrier);
+  return barrier;
 }
 
 function parseState(value: string): number {

@@ -306,6 +306,10 @@ const MODULE_STOP_AFTER = 1_000;
  * Node's module reads), and `--allow-run` for the
  * program, which for a Deno module is Deno itself.
  *
+ * If `BARRIER_TRACE` is `"1"`, what this side does is printed to stderr. A module
+ * for which it is, too, may read that variable, whatever else it may do, unless
+ * `denoArgs` say which variables it may read.
+ *
  * @param module A Deno module, run by the same Deno as this process. A string
  * that is no URL is a path, relative to the child's `cwd`.
  * @param options How to start it.

@@ -3,21 +3,27 @@
 import {
   assertEquals,
   assertExists,
+  assertFalse,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { isInstalled } from "./_helpers/programs.ts";
-import { type Output, run } from "./_helpers/run.ts";
+import { type Output, run, start } from "./_helpers/run.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 
 /** Runs an example by the command that its header tells. */
-async function runExample(name: string): Promise<Output> {
+async function runExample(
+  name: string,
+  env?: Record<string, string>,
+): Promise<Output> {
   const root = new URL("../", import.meta.url);
   const source = await Deno.readTextFile(new URL(`examples/${name}`, root));
   const command = /^\/\/ {5}deno ((?:run|test) .+)$/m.exec(source)?.[1];
   assertExists(command);
   const output = await run([Deno.execPath(), ...command.split(" ")], {
     cwd: root,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
   });
   output.stdout = output.stdout
@@ -150,3 +156,73 @@ Deno.test("examples/tests.ts starts its server once for all its tests", async ()
   assertStringIncludes(stdout, "2 passed");
   assertEquals(code, 0);
 });
+
+Deno.test("examples/timeline.ts draws what both sides of examples/handshake.ts did", async () => {
+  const { stderr: log } = await runExample("handshake.ts", {
+    BARRIER_TRACE: "1",
+  });
+  await using directory = await TempDir.make();
+  const path = `${directory.path}/trace.log`;
+  await Deno.writeTextFile(path, `another line\n${log}`);
+  const { code, stdout: svg, stderr } = await run([
+    Deno.execPath(),
+    "run",
+    `--allow-read=${path}`,
+    import.meta.resolve("../examples/timeline.ts"),
+    path,
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  const count = (pattern: RegExp) => [...svg.matchAll(pattern)].length;
+  assertEquals(count(/<rect class="head"/g), 6);
+  // Two of the first handshake; the others were placed for nobody, or not at all.
+  assertEquals(count(/<line class="barrier"/g), 2);
+  assertEquals(count(/>barrier 1, not taken</g), 2);
+  // The child of the second exits before it waits.
+  assertEquals(count(/<rect class="bar"/g), 5);
+  assertEquals(count(/<line class="abortion"/g), 1);
+  assertEquals(count(/>abort: disk full</g), 1);
+  assertEquals(count(/>exited with code 1</g), 2);
+  assertEquals(count(/"yes">true</g), 2);
+  assertEquals(count(/"no">false</g), 3);
+  assertFalse(svg.includes("another line"));
+});
+
+Deno.test("examples/timeline.ts draws a side that is not traced, cuts a long note, and escapes it", async () => {
+  const note = `<b>&"${"x".repeat(60)}`;
+  const svg = await drawTimeline(
+    `\
+1764064609000.500 barrier 1 parent of 2: take 1: ${note}
+1764064609000.250 barrier 1 parent of 2: wait 1 begins: waitNext
+1764064610000.250 barrier 1 parent of 2: wait 1 is cancelled: enough
+`,
+  );
+  assertStringIncludes(svg, ">child 2 (not traced)<");
+  assertMatch(svg, /<line class="barrier" x1="554" .+ x2="257"/);
+  const whole = `&lt;b&gt;&amp;&quot;${"x".repeat(60)}`;
+  assertStringIncludes(svg, `<title>${whole}</title>`);
+  assertFalse(svg.includes(">" + whole + "</text>"));
+  assertMatch(svg, /"cancelled">cancelled: enough</);
+  assertMatch(svg, />0\.00 ms<[^]*>0\.25 ms<[^]*>1000\.00 ms</);
+});
+
+Deno.test("examples/timeline.ts fails where there is nothing to draw", async () => {
+  await assertRejects(() => drawTimeline("hello\n"), Error, "BARRIER_TRACE=1");
+});
+
+/** Draws a log that is given on stdin. */
+async function drawTimeline(log: string): Promise<string> {
+  const process = start(
+    [
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      import.meta.resolve("../examples/timeline.ts"),
+    ],
+  );
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(log));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}

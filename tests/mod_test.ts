@@ -54,6 +54,7 @@ const SPAWN = [
   "_process.ts",
   "_socket_channel.ts",
   "_stdout_splitter.ts",
+  "_trace.ts",
   ...INHERIT,
 ];
 

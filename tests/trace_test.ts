@@ -1,0 +1,384 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What `BARRIER_TRACE=1` prints, and that it changes nothing else. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { type Output, run } from "./_helpers/run.ts";
+import {
+  dataUrl,
+  inheritingModule,
+  json,
+  parentModule,
+} from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+
+/** Runs a parent whose `body` has a `child` module to spawn. */
+function runTraced(
+  body: string,
+  child: string,
+  { trace = "1" }: { trace?: string } = {},
+): Promise<Output> {
+  const module = parentModule(`const child = ${json(child)}; ${body}`);
+  return run(
+    [
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      "--allow-run",
+      "--allow-env",
+      module,
+    ],
+    { env: { BARRIER_TRACE: trace } },
+  );
+}
+
+const LINE =
+  /^\d{13}\.\d{3} barrier (\d+) (?:(parent) of (\d+)|(child)): (.+)$/;
+
+/** The sorted lines of a trace, each with its side, and without its pids. */
+function story(stderr: string): string[] {
+  const pids = new Set<string>();
+  const events = stderr.trimEnd().split("\n").sort().map((line) => {
+    assertMatch(line, LINE);
+    const [, pid, parent, ofPid, , event] = LINE.exec(line)!;
+    pids.add(parent ? ofPid! : pid!);
+    return `${parent ?? "child"}: ${event!.replace(/process \d+ .+\)/, "P")}`;
+  });
+  assertEquals(pids.size, 1, "both sides name the same child");
+  return events;
+}
+
+/** Those of one side. */
+function of(side: "parent" | "child", events: string[]): string[] {
+  const prefix = `${side}: `;
+  return events.filter((event) => event.startsWith(prefix))
+    .map((event) => event.slice(prefix.length));
+}
+
+function assertBefore(events: string[], first: string, second: string) {
+  const [a, b] = [events.indexOf(first), events.indexOf(second)];
+  assert(
+    a >= 0 && b >= 0 && a < b,
+    `${first} < ${second}:\n${events.join("\n")}`,
+  );
+}
+
+for (const channel of CHANNELS) {
+  Deno.test(`BARRIER_TRACE=1 prints places, takes, waits and hang-ups of both sides, in one story, over "${channel}"`, async () => {
+    const { code, stdout, stderr } = await runTraced(
+      `
+        await using process = spawnWithBarrier(child, { channel: "${channel}" });
+        console.log(await process.ready());
+        process.place("go on");
+        console.log(await process.waitNext());
+      `,
+      inheritingModule(`
+        using parent = await inheritBarrier({ channel: "${channel}" });
+        parent.place("ready\\u00e9");
+        await parent.waitNext();
+      `),
+    );
+    assertEquals([code, stdout], [0, "ready\u00e9\nfalse\n"]);
+    const events = story(stderr);
+    assertEquals(of("child", events), [
+      "open",
+      "place 1: ready\u00e9",
+      "wait 1 begins: waitNext",
+      "take 1: go on",
+      "wait 1 ends: true",
+      "hang up",
+    ]);
+    const ending = of("parent", events).filter((event) => !/^peer/.test(event));
+    assertEquals(ending, [
+      "open",
+      "wait 1 begins: waitNext",
+      "take 1: ready\u00e9",
+      "wait 1 ends: true",
+      "place 1: go on",
+      "wait 2 begins: waitNext",
+      "wait 2 ends: false",
+      "hang up",
+    ]);
+    assertBefore(
+      events,
+      "child: place 1: ready\u00e9",
+      "parent: take 1: ready\u00e9",
+    );
+    assertBefore(events, "parent: place 1: go on", "child: take 1: go on");
+    assertBefore(
+      events,
+      "parent: peer hangs up: Child P exited with code 0",
+      "parent: wait 2 ends: false",
+    );
+    assertBefore(events, "child: hang up", "parent: wait 2 ends: false");
+  });
+}
+
+Deno.test("BARRIER_TRACE=1 prints abortions with their reasons, and what they make void", async () => {
+  const { stderr } = await runTraced(
+    `
+      const process = spawnWithBarrier(child);
+      await process.status;
+      process[Symbol.dispose]();
+    `,
+    inheritingModule(`
+      const parent = await inheritBarrier();
+      parent.place("void");
+      parent.abort("disk full");
+      Deno.exit(1);
+    `),
+  );
+  const events = story(stderr);
+  assertEquals(of("child", events), [
+    "open",
+    "place 1: void",
+    "abort: disk full",
+  ]);
+  assertEquals(of("parent", events).slice(0, 3), [
+    "open",
+    "peer aborts: disk full",
+    "drop 1: void",
+  ]);
+  assertBefore(
+    events,
+    "child: abort: disk full",
+    "parent: peer aborts: disk full",
+  );
+});
+
+Deno.test("BARRIER_TRACE=1 prints a wait that is cancelled, and each step of an iteration", async () => {
+  const { stdout, stderr } = await runTraced(
+    `
+      await using process = spawnWithBarrier(child);
+      const reason = new Error("enough\\n\\x1b[2J");
+      const cancel = new AbortController();
+      const wait = process.sync({ signal: cancel.signal });
+      process.place();
+      const pending = process.sync({ signal: cancel.signal });
+      cancel.abort(reason);
+      console.log(await wait, await pending.catch((error) => error === reason));
+      for await (const note of process) console.log(note);
+    `,
+    inheritingModule(`
+      using parent = await inheritBarrier();
+      await parent.waitNext();
+      parent.place("one");
+      parent.place("two");
+    `),
+  );
+  assertEquals(stdout, "true true\none\ntwo\n");
+  const events = of("parent", story(stderr));
+  assertEquals(events.filter((event) => !/^peer/.test(event)), [
+    "open",
+    "wait 1 begins: sync",
+    "place 1",
+    "wait 2 begins: sync",
+    "wait 1 ends: true",
+    "wait 2 is cancelled: enough\\u{a}\\u{1b}[2J",
+    "wait 3 begins: next",
+    "take 1: one",
+    "wait 3 ends: true",
+    "wait 4 begins: next",
+    "take 2: two",
+    "wait 4 ends: true",
+    "wait 5 begins: next",
+    "wait 5 ends: false",
+    "hang up",
+  ]);
+});
+
+Deno.test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would obey", async () => {
+  const { stderr } = await runTraced(
+    `
+      await using process = spawnWithBarrier(["sh", "-c", ${
+      json(
+        "printf 'a\\342\\200\\256b\\n' >&3; head -c 4000 /dev/zero | tr '\\0' x >&3; echo >&3",
+      )
+    }]);
+      for await (const _ of process);
+    `,
+    "",
+  );
+  const takes = of("parent", story(stderr)).filter((event) =>
+    event.startsWith("take")
+  );
+  assertEquals(takes, [
+    "take 1: a\\u{202e}b",
+    `take 2: ${"x".repeat(100)}...`,
+  ]);
+});
+
+/** What a child may do, and the variables that it may then read. */
+const MAY_READ = `["BARRIER_TRACE", "BARRIER_CHANNEL", "LISTED", "HOME"].map(
+  (variable) => Deno.permissions.querySync({ name: "env", variable }).state[0],
+).join("")`;
+
+for (
+  const [what, options, traced, untraced] of [
+    ["no permission", {}, "gppp", "pppp"],
+    [
+      "a list of variables",
+      { permissions: { env: ["LISTED"] } },
+      "gpgp",
+      "ppgp",
+    ],
+    ["all variables", { permissions: { env: true } }, "gggg", "gggg"],
+    ["all permissions", { permissions: "all" }, "gggg", "gggg"],
+    ["all variables by a flag", { denoArgs: ["-RE"] }, "gggg", "gggg"],
+    ["a flag that forbids them", { denoArgs: ["--deny-env"] }, "dddd", "dddd"],
+  ] as const
+) {
+  Deno.test(`BARRIER_TRACE=1 lets a child with ${what} read that variable, and no other`, async () => {
+    const body = `
+      await using process = spawnWithBarrier(child, ${json(options)});
+      console.log(await process.ready());
+    `;
+    const child = inheritingModule(`
+      using parent = await inheritBarrier();
+      parent.place(${MAY_READ});
+    `);
+    const on = await runTraced(body, child);
+    assertEquals(on.stdout, `${traced}\n`);
+    const childLines = of("child", story(on.stderr));
+    assertEquals(
+      childLines,
+      traced[0] === "g" ? ["open", `place 1: ${traced}`, "hang up"] : [],
+    );
+    const off = await runTraced(body, child, { trace: "0" });
+    assertEquals([off.stdout, off.stderr], [`${untraced}\n`, ""]);
+  });
+}
+
+Deno.test("BARRIER_TRACE=1 is for the child alone if 'env' has it, and not for a child that 'clearEnv' keeps it from", async () => {
+  const child = inheritingModule(`
+    using parent = await inheritBarrier();
+    parent.place();
+  `);
+  const { stderr } = await runTraced(
+    `
+      await using process = spawnWithBarrier(child, { env: { BARRIER_TRACE: "1" } });
+      await process.ready();
+    `,
+    child,
+    { trace: "0" },
+  );
+  assertEquals(story(stderr), [
+    "child: open",
+    "child: place 1",
+    "child: hang up",
+  ]);
+  const cleared = await runTraced(
+    `
+      await using process = spawnWithBarrier(child, { clearEnv: true });
+      await process.ready();
+    `,
+    child,
+  );
+  assertEquals(of("child", story(cleared.stderr)), []);
+});
+
+Deno.test("inheritBarrier() loads nothing for a trace that is off", async () => {
+  await using directory = await TempDir.make();
+  const map = `${directory.path}/map.json`;
+  const loaded = dataUrl("console.log('loaded'); Deno.exit();");
+  await Deno.writeTextFile(
+    map,
+    json({ imports: { [import.meta.resolve("../_trace.ts")]: loaded } }),
+  );
+  const child = inheritingModule(`
+    using parent = await inheritBarrier();
+    console.log("inherited");
+  `);
+  for (const [trace, printed] of [["0", "inherited\n"], ["1", "loaded\n"]]) {
+    const { stdout } = await runTraced(
+      `
+        await using process = spawnWithBarrier(child, {
+          denoArgs: [${json(`--import-map=${map}`)}],
+        });
+        await process.status;
+      `,
+      child,
+      { trace: trace! },
+    );
+    assertEquals(stdout, printed);
+  }
+});
+
+for (const channel of CHANNELS) {
+  Deno.test(`BARRIER_TRACE=1 loses nothing that arrives while the child loads the trace, over "${channel}"`, async () => {
+    await using directory = await TempDir.make();
+    const trace = import.meta.resolve("../_trace.ts");
+    // It takes its time, so that what the parent placed is there before.
+    const slow = dataUrl(`
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      export * from ${json(`${trace}?slow`)};
+    `);
+    const map = `${directory.path}/map.json`;
+    await Deno.writeTextFile(map, json({ imports: { [trace]: slow } }));
+    const { stdout } = await runTraced(
+      `
+        await using process = spawnWithBarrier(child, {
+          channel: "${channel}",
+          denoArgs: [${json(`--import-map=${map}`)}],
+        });
+        process.place("early");
+        await process.status;
+      `,
+      inheritingModule(`
+        using parent = await inheritBarrier({ channel: "${channel}" });
+        const signal = AbortSignal.timeout(10_000);
+        console.log(await parent.waitNext({ signal }), parent.note);
+      `),
+    );
+    assertEquals(stdout, "true early\n");
+  });
+}
+
+Deno.test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, and one that is handled alone", async () => {
+  const body = (handle: string) => `
+    const process = spawnWithBarrier(["sleep", "60"]);
+    const cancel = new AbortController();
+    const wait = process.waitNext({ signal: cancel.signal });
+    ${handle}
+    addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      console.log("unhandled:", event.reason);
+    });
+    cancel.abort("enough");
+    await new Promise((resolve) => setTimeout(resolve));
+    await process[Symbol.asyncDispose]();
+  `;
+  for (const trace of ["0", "1"]) {
+    const handled = await runTraced(
+      body("wait.catch((reason) => console.log('handled:', reason));"),
+      "",
+      { trace },
+    );
+    assertEquals(handled.stdout, "handled: enough\n");
+    const unhandled = await runTraced(body(""), "", { trace });
+    assertEquals(unhandled.stdout, "unhandled: enough\n");
+  }
+});
+
+Deno.test("BARRIER_TRACE=1 does no harm where stderr is closed", async () => {
+  const { code, stdout } = await run(
+    [
+      "sh",
+      "-c",
+      'exec "$@" 2>&-',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      "--allow-run",
+      "--allow-env",
+      parentModule(`
+        await using process = spawnWithBarrier(["sh", "-c", "echo ready >&3"]);
+        console.log(await process.ready());
+      `),
+    ],
+    { env: { BARRIER_TRACE: "1" } },
+  );
+  assertEquals([code, stdout], [0, "ready\n"]);
+});
