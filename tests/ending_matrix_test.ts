@@ -114,9 +114,9 @@ const WAYS: Record<string, (kind: Kind, marker: string) => Promise<void>> = {
     await begin(kind, child);
     controller.abort();
     await child.status;
-    assert(child.signal.aborted);
     await allGone(marker);
     await child[Symbol.asyncDispose](); // until it has seen that itself
+    assert(child.signal.aborted);
   },
 };
 

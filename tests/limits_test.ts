@@ -92,7 +92,7 @@ Deno.test({
       "--clear-groups",
       "bash",
       "-c",
-      'ulimit -u 60; DENO_DIR=$0/cache exec "$0/deno" run -A "$0/library/parent.ts"',
+      'ulimit -u 150; DENO_DIR=$0/cache exec "$0/deno" run -A "$0/library/parent.ts"',
       path,
     ]);
     assertEquals(stderr, "");
