@@ -94,6 +94,7 @@ for (const channel of CHANNELS) {
     );
     const reader = child.stderr.getReader();
     const grandchild = Number(await readUntil(reader, "\n"));
+    assert(grandchild > 0); // 0 would be this process's group
     await child.exited;
     for (let i = 0; i < 1_000; i++) child.place();
     assert(await child.sync());
