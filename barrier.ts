@@ -644,11 +644,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#abortions.releaseAll(false);
     this.#failWaits();
     this.#channel.close();
-    this.#fail(
-      new BarrierAbortedError("Barrier destroyed by this side", {
-        side: "local",
-      }),
-    );
+    const message = "Barrier destroyed by this side";
+    this.#fail(new BarrierAbortedError(message, { side: "local" }));
   }
 
   /**
@@ -827,6 +824,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   #failWaits(): void {
+    this.#serveReleased();
     this.#nexts.releaseAll(false);
     this.#syncs.releaseAll(false);
     this.#steps.releaseAll(DONE);
@@ -855,6 +853,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   #receive(bytes: Uint8Array): void {
     if (this.#theyAborted || this.#destroyed) return;
+    this.#serveReleased();
     const before = this.#arrived.count;
     this.#reader.read(bytes, this.#onMessage);
     const arrived = this.#arrived.count - before;

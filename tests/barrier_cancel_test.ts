@@ -12,7 +12,7 @@ import {
 import { Barrier } from "../barrier.ts";
 import { outcomes, WAITS } from "./_helpers/barriers.ts";
 import { assertTimesOut, countedSignal } from "./_helpers/signals.ts";
-import { ENDS, setUp } from "./_helpers/test_channel.ts";
+import { ENDS, type Fixture, setUp } from "./_helpers/test_channel.ts";
 
 for (const wait of WAITS) {
   Deno.test(`Barrier.${wait}() with an aborted signal rejects and changes nothing`, async () => {
@@ -227,3 +227,22 @@ Deno.test("Barrier.waitNext() cancelled while a barrier is on its way rejects an
   assertEquals(await outcomes(cancelled), ["enough"]);
   assertEquals(await outcomes(parent.waitNext()), [true]);
 });
+
+for (
+  const [what, act, later] of [
+    ["abort()", ({ barrier }) => barrier.abort(), false],
+    ["destroy()", ({ barrier }) => barrier.destroy(), false],
+    ["the peer's abortion", ({ channel }) => channel.deliver("abort\n"), false],
+    ["another barrier", ({ channel }) => channel.deliver("\n"), true],
+  ] as [string, (fixture: Fixture) => void, boolean][]
+) {
+  Deno.test(`Barrier.sync() that is cancelled leaves what had arrived to another wait, though ${what} follows in the same turn`, async () => {
+    const { cancelled, next, ...fixture } = cancelSync();
+    act(fixture);
+    assertEquals(await outcomes(cancelled, next, fixture.barrier.waitNext()), [
+      "enough",
+      true,
+      later,
+    ]);
+  });
+}
