@@ -18,10 +18,17 @@ import type { WaitCall } from "../_helpers/model.ts";
  */
 export type Step =
   | { call: "place"; notes: (string | null)[] }
-  | { call: "abort" | "destroy" }
-  | { call: WaitCall; cancelAfter?: number }
+  | { call: "abort" | "destroy" | "signal" }
+  | WaitStep
   | { pause: number }
   | { die: Death; notes: (string | null)[] };
+
+/** A wait. The program goes on when it has ended or, in the background, at once. */
+export interface WaitStep {
+  call: WaitCall;
+  cancelAfter?: number;
+  isBackground?: boolean;
+}
 
 /** How a process ends itself. */
 export type Death = "SIGKILL" | "SIGTERM" | "throw" | "exit";
@@ -31,81 +38,128 @@ export interface SideOptions {
   program: Step[];
   /** The file for its log. */
   log: string;
-  /** A command for its child, if it is the parent, and the channel to it. */
-  child?: { command: string[]; channel: "fd" | "stdio" };
+  /** Its child, if it is the parent. */
+  child?: {
+    command: readonly string[];
+    channel: "fd" | "stdio";
+    /** Where to note the other children, which outlive it, if it has some. */
+    sleepers?: string | undefined;
+  };
 }
 
-/** What a log says of a step. It has no result if the process died within it. */
-export interface Logged {
-  step: Step;
-  result?: unknown;
+/** A line of a log. The steps that began are numbered from 0. */
+export type Logged =
+  | { began: Step }
+  /** The wait of a step is about to be cancelled. */
+  | { cancels: number }
+  | { ended: number; result: unknown; shown: Shown }
+  /** The program has come to its end, and so has every wait. */
+  | { finished: true };
+
+/** What a barrier shows of itself. */
+export interface Shown {
+  iAborted: boolean;
+  theyAborted: boolean;
+  note?: string | undefined;
 }
 
-/**
- * Makes the calls of a program, and then takes what comes until nothing more
- * does.
- *
- * @param write Logs a line, so that it is there even if the process is killed.
- */
-export async function runSide(
-  barrier: Barrier,
-  program: Step[],
-  write: (entry: Logged) => void,
-): Promise<void> {
-  const iterator = barrier[Symbol.asyncIterator]();
-  for (const step of program) {
-    write({ step });
-    if ("die" in step) {
-      write({ step, result: place(barrier, step.notes) });
-      await die(step.die);
-    } else {
-      write({ step, result: await make(barrier, iterator, step) });
+/** Makes the calls of a program. */
+export class Side {
+  readonly #barrier: Barrier;
+  readonly #write: (line: Logged) => void;
+  #steps = 0;
+
+  /**
+   * @param write Writes a line of the log, so that it is there even if the process
+   * is killed.
+   */
+  constructor(barrier: Barrier, write: (line: Logged) => void) {
+    this.#barrier = barrier;
+    this.#write = write;
+  }
+
+  /** Runs a program, and then takes what comes until nothing more does. */
+  async run(program: Step[]): Promise<void> {
+    const background: Promise<unknown>[] = [];
+    for (const step of program) {
+      const ended = this.#make(step);
+      if ("isBackground" in step) background.push(ended);
+      else await ended;
+    }
+    while (await this.#make({ call: "step" }) !== "done");
+    await Promise.all(background);
+    this.#write({ finished: true });
+  }
+
+  async #make(step: Step): Promise<unknown> {
+    const number = this.#steps++;
+    this.#write({ began: step });
+    const result = await this.#call(step, number);
+    const { iAborted, theyAborted, note } = this.#barrier;
+    const shown = { iAborted, theyAborted, note };
+    this.#write({ ended: number, result, shown });
+    if ("die" in step) await die(step.die);
+    return result;
+  }
+
+  /** What is placed is sent by the end of the turn, or of the program. */
+  #call(step: Step, number: number): unknown {
+    if ("pause" in step) {
+      return new Promise((resolve) => setTimeout(resolve, step.pause, true));
+    }
+    if ("notes" in step) {
+      return step.notes.map((note) => this.#barrier.place(note ?? undefined))
+        .every(Boolean);
+    }
+    switch (step.call) {
+      case "abort":
+        return this.#barrier.abort();
+      case "destroy":
+        return void this.#barrier.destroy();
+      case "signal":
+        return this.#barrier.signal.aborted;
+      default:
+        return this.#wait(step, number);
     }
   }
-  const step: Step = { call: "step" };
-  let result: unknown;
-  do {
-    write({ step });
-    result = await make(barrier, iterator, step);
-    write({ step, result });
-  } while (result !== "done");
+
+  async #wait({ call, cancelAfter }: WaitStep, number: number) {
+    const { wait, cancel } = call === "step" ? this.#step() : this.#plain(call);
+    const timer = cancelAfter === undefined ? undefined : setTimeout(() => {
+      this.#write({ cancels: number });
+      cancel();
+    }, cancelAfter);
+    const result = await wait;
+    clearTimeout(timer);
+    return result;
+  }
+
+  #step(): { wait: Promise<string>; cancel: () => void } {
+    const iterator = this.#barrier[Symbol.asyncIterator]();
+    return {
+      wait: iterator.next().then(({ done, value }) =>
+        done ? "done" : `note ${value}`
+      ),
+      cancel: () => void iterator.return!(),
+    };
+  }
+
+  #plain(call: Exclude<WaitCall, "step">) {
+    const controller = new AbortController();
+    return {
+      wait: this.#barrier[call]({ signal: controller.signal })
+        .catch((reason) => reason),
+      cancel: () => controller.abort("cancelled"),
+    };
+  }
 }
 
-function place(barrier: Barrier, notes: (string | null)[]): boolean {
-  return notes.map((note) => barrier.place(note ?? undefined)).at(-1) ?? false;
-}
-
-async function make(
-  barrier: Barrier,
-  iterator: AsyncIterator<string | undefined>,
-  step: Exclude<Step, { die: Death }>,
-): Promise<unknown> {
-  if ("pause" in step) {
-    await new Promise((resolve) => setTimeout(resolve, step.pause));
-    return true;
-  }
-  switch (step.call) {
-    case "place": {
-      const placed = place(barrier, step.notes);
-      await undefined; // what one turn places is sent by the end of it
-      return placed;
-    }
-    case "abort":
-      return barrier.abort();
-    case "destroy":
-      barrier.destroy();
-      return true;
-    case "step": {
-      const { done, value } = await iterator.next();
-      return done ? "done" : `note ${value}`;
-    }
-    default: {
-      const { call, cancelAfter } = step;
-      if (cancelAfter === undefined) return await barrier[call]();
-      const signal = AbortSignal.timeout(cancelAfter);
-      return await barrier[call]({ signal }).catch(() => "cancelled");
-    }
-  }
+/** Writes the lines of a log to a file. */
+export function logTo(file: Deno.FsFile): (line: Logged) => void {
+  const encoder = new TextEncoder();
+  return (line) => {
+    file.writeSync(encoder.encode(`${JSON.stringify(line)}\n`));
+  };
 }
 
 function die(how: Death): Promise<never> {
@@ -116,18 +170,28 @@ function die(how: Death): Promise<never> {
 }
 
 async function spawn(
-  { command, channel }: SideOptions["child"] & object,
+  { command, channel, sleepers }: SideOptions["child"] & object,
 ): Promise<Barrier> {
   const { spawnWithBarrier } = await import("../../spawn.ts");
-  return spawnWithBarrier(command, { channel });
+  const sleep = (): number => {
+    const sleeping = spawnWithBarrier(["sleep", "1000"]);
+    sleeping.unref();
+    return sleeping.pid;
+  };
+  // One may have inherited what is open before it, the other what comes after.
+  const before = sleepers && sleep();
+  const child = spawnWithBarrier(command, { channel });
+  if (sleepers) {
+    Deno.writeTextFileSync(sleepers, `${before} ${sleep()}\n`, {
+      append: true,
+    });
+  }
+  return child;
 }
 
 if (import.meta.main) {
   const { program, log, child }: SideOptions = JSON.parse(Deno.args[0]!);
   const file = Deno.openSync(log, { append: true, create: true });
-  const encoder = new TextEncoder();
   const barrier = child ? await spawn(child) : await inheritBarrier();
-  await runSide(barrier, program, (entry) => {
-    file.writeSync(encoder.encode(`${JSON.stringify(entry)}\n`));
-  });
+  await new Side(barrier, logTo(file)).run(program);
 }
