@@ -456,11 +456,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     const line = encodeAbortion(reason);
     if (this.#destroyed) return false;
     if (!this.#iAborted) {
-      const error = new BarrierAbortedError(
-        withReason("Barrier aborted by this side", reason),
-        { ...options, side: "local" },
+      const message = withReason("Barrier aborted by this side", reason);
+      this.#serveReleased();
+      this.#iAbort(
+        line,
+        new BarrierAbortedError(message, { ...options, side: "local" }),
       );
-      this.#iAbort(line, error);
     }
     return !this.#theyAborted;
   }
@@ -640,6 +641,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    */
   destroy(): void {
     if (this.#destroyed) return;
+    this.#serveReleased();
     this.#destroyed = true;
     this.#abortions.releaseAll(false);
     this.#failWaits();
@@ -824,7 +826,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   #failWaits(): void {
-    this.#serveReleased();
     this.#nexts.releaseAll(false);
     this.#syncs.releaseAll(false);
     this.#steps.releaseAll(DONE);

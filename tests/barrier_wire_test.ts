@@ -398,3 +398,10 @@ Deno.test("Barrier is unharmed by any bytes, or aborts on both sides", async () 
     { numRuns: 300 },
   );
 });
+
+Deno.test("Barrier drops the barriers that arrive together with a violation", async () => {
+  const { barrier, channel } = setUp();
+  const step = barrier[Symbol.asyncIterator]().next();
+  channel.deliver("\nhello\n");
+  assertEquals(await step, { done: true, value: undefined });
+});
