@@ -63,7 +63,7 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     const barriers = scaled(1_000_000);
     await crashTogether(children);
     const grown = await readFlood(newlines);
-    if (grown > 64 * 1024 * 1024) throw new Error(`It took ${grown} bytes`);
+    if (grown > 128 * 1024 * 1024) throw new Error(`It took ${grown} bytes`);
     for (const channel of CHANNELS) await placeUnread(channel, barriers);
     return `${children} children of which half crashed, ${newlines} newlines, ${barriers} barriers unread`;
   },
