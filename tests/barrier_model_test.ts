@@ -63,10 +63,10 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async
           if ("arrived" in event) {
             if (model.hungUp) continue;
             deliver(channel, event.arrived);
+            model.apply(event);
           } else {
-            subject.apply(event);
+            assertEquals(subject.apply(event), model.apply(event));
           }
-          model.apply(event);
           await flushMicrotasks();
           assertEquals(subject.state, model.state);
           const isReferenced = channel.calls.findLast((call) =>
@@ -83,5 +83,29 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async
       },
     ),
     { numRuns: 3_000 },
+  );
+});
+
+Deno.test("Barrier follows its rules for any calls, arrivals and cancels in one turn", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { maxLength: 40, size: "max" }),
+      async (events) => {
+        const model = new Model();
+        const { barrier, channel } = setUp();
+        const subject = new Subject(barrier);
+        for (const event of events) {
+          if (!("arrived" in event)) {
+            assertEquals(subject.apply(event), model.apply(event));
+          } else if (!model.hungUp) {
+            deliver(channel, event.arrived);
+            model.apply(event);
+          }
+        }
+        await flushMicrotasks();
+        assertEquals(subject.state, model.state);
+      },
+    ),
+    { numRuns: 10_000 },
   );
 });

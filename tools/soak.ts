@@ -53,9 +53,11 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     const [calls, pairCalls] = isWhole ? [4, 3] : [3, 2];
     let runs = 0;
     for (const barriers of [0, 2]) {
-      runs += await checkOneSide(calls, { barriers, log });
+      for (const inOneTurn of [false, true]) {
+        runs += await checkOneSide(calls, { barriers, inOneTurn, log });
+      }
     }
-    const pairs = await checkPairs(pairCalls, log);
+    const pairs = await checkPairs(pairCalls, false, log);
     return `${runs} runs of programs of ${calls} calls, ${pairs} of pairs of ${pairCalls}`;
   },
   async limits({ scaled }) {

@@ -9,7 +9,7 @@
  */
 
 import type { Barrier } from "../../barrier.ts";
-import { watch } from "./barriers.ts";
+import { HUNG_UP, watch } from "./barriers.ts";
 
 /** A wait; "step" is one step of an iteration. */
 export type WaitCall =
@@ -48,6 +48,8 @@ export class Model {
   theyAborted = false;
   hungUp = false;
   destroyed = false;
+  /** Why the signal is aborted, which is what came first. */
+  failure: string | undefined;
   waits: Wait[] = [];
   sent: Message[] = [];
 
@@ -66,7 +68,7 @@ export class Model {
 
   /** What of it can be seen from outside. */
   get state(): string {
-    return show(this, this.isOver || this.hungUp, this.waits);
+    return show(this, this.failure, this.waits);
   }
 
   get isOver(): boolean {
@@ -78,24 +80,29 @@ export class Model {
     return this.waits.some(({ outcome }) => outcome === PENDING);
   }
 
-  apply(event: Event): void {
+  /** Lets something happen, and gives what a call returns at once. */
+  apply(event: Event): boolean | void {
     if ("arrived" in event) return this.#arrive(event.arrived);
     switch (event.call) {
       case "place":
-        if (this.isOver) return;
+        if (this.isOver) return false;
         this.barriers++;
         this.sent.push({ note: event.note });
-        return;
+        return true;
       case "abort":
-        if (this.destroyed || this.iAborted) return;
-        this.iAborted = true;
-        this.sent.push("abortion");
-        return this.#fail(...TAKERS);
+        if (this.destroyed) return false;
+        if (!this.iAborted) {
+          this.iAborted = true;
+          this.sent.push("abortion");
+          this.#fail("Barrier aborted by this side", ...TAKERS);
+        }
+        return !this.theyAborted;
       case "destroy":
         if (this.destroyed) return;
         this.destroyed = true;
         this.sent.push("hangUp");
-        return this.#fail(...TAKERS, "waitAbortion");
+        this.#fail("Barrier destroyed by this side", ...TAKERS, "waitAbortion");
+        return;
       case "cancel":
         return this.#cancel(event.wait);
       default: {
@@ -109,21 +116,24 @@ export class Model {
   /** What arrives together; an abortion voids what stands in front of it. */
   #arrive(messages: Message[]): void {
     if (this.theyAborted || this.destroyed) return;
-    if (messages.includes("abortion")) return this.#theyAbort();
+    if (messages.includes("abortion")) {
+      return this.#theyAbort("Barrier aborted by the peer");
+    }
     const notes = messages.filter((message) => typeof message === "object")
       .map(({ note }) => note);
     this.arrived.push(...notes);
     this.#serve(notes.length);
     if (!messages.includes("hangUp")) return;
     this.hungUp = true;
-    if (this.isWaiting) this.#theyAbort();
+    this.failure ??= HUNG_UP;
+    if (this.isWaiting) this.#theyAbort(HUNG_UP);
   }
 
   #wait(call: WaitCall): unknown {
     const failed = failure(call);
     if (call === "waitAbortion") {
       if (this.destroyed) return false;
-      if (this.hungUp) this.#theyAbort();
+      if (this.hungUp) this.#theyAbort(HUNG_UP);
       return this.theyAborted ? !this.iAborted : PENDING;
     }
     if (this.isOver) return failed;
@@ -135,7 +145,7 @@ export class Model {
       return call === "step" ? this.#takeOne() : this.#takeAll();
     }
     if (!this.hungUp) return PENDING;
-    this.#theyAbort();
+    this.#theyAbort(HUNG_UP);
     return failed;
   }
 
@@ -176,16 +186,17 @@ export class Model {
     if (!this.#has("sync")) this.#serve(this.arrived.length);
   }
 
-  #theyAbort(): void {
+  #theyAbort(why: string): void {
     this.theyAborted = true;
     this.arrived = [];
-    this.#fail(...TAKERS);
+    this.#fail(why, ...TAKERS);
     for (const wait of this.#pending("waitAbortion")) {
       wait.outcome = !this.iAborted;
     }
   }
 
-  #fail(...calls: WaitCall[]): void {
+  #fail(why: string, ...calls: WaitCall[]): void {
+    this.failure ??= why;
     for (const wait of this.#pending(...calls)) {
       wait.outcome = failure(wait.call);
     }
@@ -219,13 +230,13 @@ export class Subject {
   }
 
   /** Makes a call; what arrives is the channel's to deliver. */
-  apply(event: Exclude<Event, { arrived: Message[] }>): void {
+  apply(event: Exclude<Event, { arrived: Message[] }>): boolean | void {
     switch (event.call) {
       case "place":
-        return void this.barrier.place(event.note);
+        return this.barrier.place(event.note);
       case "abort":
       case "destroy":
-        return void this.barrier[event.call]();
+        return this.barrier[event.call]();
       case "cancel":
         return this.#cancels[event.wait]?.();
       case "step": {
@@ -249,7 +260,12 @@ export class Subject {
   }
 
   get state(): string {
-    return show(this.barrier, this.barrier.signal.aborted, this.#waits);
+    const { aborted, reason } = this.barrier.signal;
+    return show(
+      this.barrier,
+      aborted ? reason.message : undefined,
+      this.#waits,
+    );
   }
 }
 
@@ -258,11 +274,11 @@ function show(
     Model,
     "iAborted" | "theyAborted" | "note"
   >,
-  hasFailed: boolean,
+  failure: string | undefined,
   waits: { outcome: unknown }[],
 ): string {
   const outcomes = waits.map(({ outcome }) => outcome).join(", ");
-  return `i ${iAborted}, they ${theyAborted}, failed ${hasFailed}, note ${note}: ${outcomes}`;
+  return `i ${iAborted}, they ${theyAborted}, failure ${failure}, note ${note}: ${outcomes}`;
 }
 
 /** A message as it stands on the channel; the hang-up is none. */
