@@ -18,6 +18,7 @@ import {
   takeAll,
   WAITS,
 } from "./_helpers/barriers.ts";
+import { json } from "./_helpers/scripts.ts";
 import { setUp } from "./_helpers/test_channel.ts";
 
 const encoder = new TextEncoder();
@@ -216,6 +217,23 @@ for (
   );
 }
 
+for (const end of ["abort\n", "\0\n"]) {
+  Deno.test(`Barrier gives nobody what arrives together with ${json(end)}`, async () => {
+    for (const wait of WAITS) {
+      const { barrier, channel } = setUp({ barriers: 1 });
+      const pending = barrier[wait]();
+      const step = barrier[Symbol.asyncIterator]().next();
+      channel.deliver(`\n+note\n${end}`);
+      assertEquals(
+        await outcomes(pending),
+        [wait === "waitAbortion" && end.startsWith("abort")],
+      );
+      assertEquals(await step, { done: true, value: undefined });
+      assertStrictEquals(barrier.note, undefined);
+    }
+  });
+}
+
 Deno.test("Barrier that has aborted sends nothing when it reads a violation", () => {
   const { barrier, channel } = setUp();
   barrier.abort("first");
@@ -397,11 +415,4 @@ Deno.test("Barrier is unharmed by any bytes, or aborts on both sides", async () 
     ),
     { numRuns: 300 },
   );
-});
-
-Deno.test("Barrier drops the barriers that arrive together with a violation", async () => {
-  const { barrier, channel } = setUp();
-  const step = barrier[Symbol.asyncIterator]().next();
-  channel.deliver("\nhello\n");
-  assertEquals(await step, { done: true, value: undefined });
 });
