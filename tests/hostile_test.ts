@@ -50,6 +50,30 @@ for (const source of ["fd", "stdout"] as const) {
   });
 }
 
+Deno.test("BarrierProcess gives only what can be shown of a readyLine, whatever a child prints", async () => {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/stream`;
+  await fc.assert(
+    fc.asyncProperty(stream, async (whole) => {
+      await Deno.writeFile(file, bytesOf(whole));
+      const options = { readyLine: /.*/, stdout: "null" as const };
+      await using child = shell(`cat ${file}`, options);
+      const notes = await Array.fromAsync(child);
+      const isEnded = whole === "" || whole.endsWith("\n");
+      assertEquals(notes.length, whole.split("\n").length - (isEnded ? 1 : 0));
+      for (const note of notes) {
+        expectPrintable(note);
+        assertLess(bytesOfNote(note!), 4_096);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+function bytesOfNote(note: string): number {
+  return new TextEncoder().encode(note).length;
+}
+
 Deno.test("Barrier keeps nothing of a flood, whatever it is made of", async () => {
   const { stdout, stderr } = await run([
     Deno.execPath(),
