@@ -109,7 +109,7 @@ export class StdoutSplitter {
     if (second === NOTE_PREFIX.charCodeAt(0)) return true;
     if (second === CR) return this.#length === 2;
     const index = this.#length - 2;
-    if (index > ABORT.length) return true;
+    if (index > ABORT.length) return this.#candidate[ABORT.length + 1] === 0x20;
     const byte = this.#candidate[this.#length - 1]!;
     return index < ABORT.length
       ? byte === ABORT.charCodeAt(index)

@@ -159,7 +159,14 @@ for (
 
 Deno.test("StdoutSplitter holds back no output that cannot become a line", () => {
   for (
-    const stream of ["$ ", `${RS}{`, `${RS}abx`, `${RS}+${"x".repeat(4_098)}`]
+    const stream of [
+      "$ ",
+      `${RS}{`,
+      `${RS}abx`,
+      `${RS}\rx`,
+      `${RS}abort\rx`,
+      `${RS}+${"x".repeat(4_098)}`,
+    ]
   ) {
     assertEquals(split(bytes(stream), [1], false).output, stream);
   }
