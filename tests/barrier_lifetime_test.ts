@@ -175,6 +175,20 @@ for (const { name, act } of ENDS) {
   });
 }
 
+Deno.test("Barrier keeps its channel ref'ed from one wait to the next", async () => {
+  const { barrier, channel } = setUp();
+  const waits = (async () => {
+    for (let i = 0; i < 3; i++) assert(await barrier.waitNext());
+  })();
+  for (let i = 0; i < 3; i++) {
+    assertEquals(channel.calls, ["open", "ref"]);
+    channel.deliver("\n");
+    await flushMicrotasks();
+  }
+  await waits;
+  assertEquals(channel.calls, ["open", "ref", "unref"]);
+});
+
 Deno.test("Barrier keeps its channel ref'ed for waitAbortion() after abort()", async () => {
   const { barrier, channel } = setUp({ barriers: 1 });
   barrier.sync();
