@@ -94,24 +94,34 @@ export class Side {
   async #make(step: Step): Promise<unknown> {
     const number = this.#steps++;
     this.#write({ began: step });
+    if ("die" in step) {
+      this.#end(number, this.#place(step.notes));
+      return await die(step.die); // in the same turn
+    }
     const result = await this.#call(step, number);
-    const { iAborted, theyAborted, note } = this.#barrier;
-    const shown = { iAborted, theyAborted, note };
-    this.#write({ ended: number, result, shown });
-    if ("die" in step) await die(step.die);
+    this.#end(number, result);
     return result;
   }
 
-  /** What is placed is sent by the end of the turn, or of the program. */
-  #call(step: Step, number: number): unknown {
+  #end(number: number, result: unknown): void {
+    const { iAborted, theyAborted, note } = this.#barrier;
+    const shown = { iAborted, theyAborted, note };
+    this.#write({ ended: number, result, shown });
+  }
+
+  #place(notes: (string | null)[]): boolean {
+    return notes.map((note) => this.#barrier.place(note ?? undefined))
+      .every(Boolean);
+  }
+
+  /** The result is awaited, as what is placed is sent by the end of the turn. */
+  #call(step: Exclude<Step, { die: Death }>, number: number): unknown {
     if ("pause" in step) {
       return new Promise((resolve) => setTimeout(resolve, step.pause, true));
     }
-    if ("notes" in step) {
-      return step.notes.map((note) => this.#barrier.place(note ?? undefined))
-        .every(Boolean);
-    }
     switch (step.call) {
+      case "place":
+        return this.#place(step.notes);
       case "abort":
         return this.#barrier.abort();
       case "destroy":
