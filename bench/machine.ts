@@ -10,7 +10,9 @@ export async function machine(): Promise<string> {
   return [
     `- Date: ${new Date().toISOString().slice(0, 10)}`,
     `- CPU: ${model}, ${navigator.hardwareConcurrency} cores, ${memory} GiB`,
-    `- Kernel: ${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}`,
+    `- Kernel: ${Deno.build.os} ${
+      Deno.osRelease().split("-")[0]
+    }, ${Deno.build.arch}`,
     `- Load at the start: ${
       Deno.loadavg().map((n) => n.toFixed(2)).join(", ")
     }`,
