@@ -36,9 +36,8 @@ export type BarrierRole = "parent" | "child";
 /** Options for the waits of a {@linkcode Barrier}. */
 export interface BarrierWaitOptions {
   /**
-   * Cancels the wait: it rejects with the signal's reason, and the barrier is as
-   * if the wait had never been called. `AbortSignal.timeout(ms)` makes a
-   * timeout, in milliseconds.
+   * Cancels the wait: it rejects with the signal's reason, and takes nothing.
+   * `AbortSignal.timeout(ms)` makes a timeout, in milliseconds.
    */
   signal?: AbortSignal | undefined;
 }

@@ -44,6 +44,9 @@ export interface BarrierStreams {
    * Writes some of the bytes, and tells how many. A `Deno.Conn` is written to
    * with this, as its `writable` closes both directions when a write fails, and
    * what had arrived before is lost.
+   *
+   * @param bytes The bytes.
+   * @returns How many of them were written.
    */
   write?(bytes: Uint8Array): Promise<number>;
   /** Sends the end of the stream, and leaves the other direction open. */
@@ -61,14 +64,28 @@ export interface BarrierStreams {
  * own global scope.
  */
 export interface BarrierPort {
-  /** Sends a message to the other end. */
+  /**
+   * Sends a message to the other end.
+   *
+   * @param message Bytes, or `null` when this side hangs up.
+   */
   postMessage(message: unknown): void;
-  /** Starts to listen. */
+  /**
+   * Starts to listen.
+   *
+   * @param type `"message"` and, of a worker, `"error"`.
+   * @param listener What is called with each event.
+   */
   addEventListener(
     type: string,
     listener: (event: MessageEvent) => void,
   ): void;
-  /** Stops to listen. */
+  /**
+   * Stops listening.
+   *
+   * @param type The type that was listened for.
+   * @param listener What was called.
+   */
   removeEventListener(
     type: string,
     listener: (event: MessageEvent) => void,

@@ -19,8 +19,7 @@
  * - Either side can abort. An abortion cannot be undone, and it supersedes: on
  *   both sides it cancels every barrier that was placed and not yet taken, and
  *   every wait, present and later, gives `false` at once. Only
- *   {@linkcode Barrier.prototype.waitAbortion} goes on, until the other side has aborted
- *   too.
+ *   {@linkcode Barrier.prototype.waitAbortion} goes on, until both have aborted.
  * - A side that exits, or crashes, aborts implicitly, but behind what it had
  *   placed: its barriers can still be waited for, and only the wait that needs
  *   more than has arrived gives `false`. So "place a barrier and exit" is safe.
@@ -35,10 +34,8 @@
  * import { assert } from "@std/assert";
  *
  * const [parent, child] = Barrier.pair();
- *
  * parent.place();
  * child.place();
- *
  * assert(await parent.sync());
  * assert(await child.sync());
  * ```
@@ -74,8 +71,15 @@ import {
 } from "./_transports.ts";
 import { WaitQueue } from "./_wait_queue.ts";
 
-export { BarrierAbortedError } from "./_channel.ts";
-export type * from "./_channel.ts";
+export {
+  BarrierAbortedError,
+  type BarrierAbortedErrorOptions,
+  type BarrierChannel,
+  type BarrierOptions,
+  type BarrierReceiver,
+  type BarrierRole,
+  type BarrierWaitOptions,
+} from "./_channel.ts";
 export type { BarrierPort, BarrierStreams } from "./_transports.ts";
 
 /**
@@ -96,10 +100,8 @@ export type { BarrierPort, BarrierStreams } from "./_transports.ts";
  * import { assert, assertFalse } from "@std/assert";
  *
  * const [parent, child] = Barrier.pair();
- *
  * child.place();
  * child.destroy();
- *
  * assert(await parent.waitNext()); // what was placed still arrives
  * assertFalse(await parent.waitNext()); // and nothing more will
  * ```
@@ -147,11 +149,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * import { assertEquals } from "@std/assert";
    *
    * const sent: Uint8Array[] = [];
-   * const send = (bytes: Uint8Array) => void sent.push(bytes);
-   * const nothing = () => {};
    * const channel: BarrierChannel = {
-   *   ...{ open: nothing, close: nothing, ref: nothing, unref: nothing },
-   *   send,
+   *   ...{ open() {}, close() {}, ref() {}, unref() {} },
+   *   send: (bytes) => void sent.push(bytes),
    * };
    * new Barrier(channel).place();
    * assertEquals(sent, [new TextEncoder().encode("\n")]);

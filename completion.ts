@@ -239,12 +239,12 @@ export interface CompletionWaitSyncOptions {
  * Mirrors `struct completion` of the Linux kernel.
  *
  * Among the waits of one `SharedCompletion`, first come is first served. Between
- * threads the one that has waited longest is woken, but as in the kernel,
- * another that comes before it is awake can take the completion; it waits on.
- * When a wait is cancelled, all threads that wait queue up anew.
+ * threads the one that has waited longest is woken. As in the kernel, another
+ * thread can take the completion before that one is awake, and then that one
+ * goes on waiting. When a wait is cancelled, all threads that wait queue up anew.
  *
- * Do not `terminate()` a worker that waits, it can take a wake-up with it. Tell
- * it to stop, and let it end with {@linkcode completeAndExit}.
+ * Do not `terminate()` a worker that waits: the completion that wakes it can be
+ * lost. Tell it to stop, and let it end with {@linkcode completeAndExit}.
  *
  * @example Usage
  * ```ts ignore
@@ -662,8 +662,9 @@ export class SharedCompletion {
 /**
  * Completes, and ends the program or, in a worker, that worker alone. It
  * completes as the very last thing, after the `unload` listeners, so whoever
- * waits for the completion knows that no more code runs here. So it is not for
- * such a listener to call, and one that throws or exits itself prevents it.
+ * waits for the completion knows that no more code runs here. Do not call it in
+ * such a listener; and a listener that throws, or that calls `Deno.exit`, keeps
+ * it from completing.
  *
  * Mirrors `complete_and_exit`.
  *

@@ -126,45 +126,48 @@ export interface SpawnOptions {
   killAfter?: number | undefined;
 }
 
+/** Options for a child whose barrier has a file descriptor of its own. */
+export interface SpawnDescriptorChannelOptions {
+  /**
+   * What carries the barrier: a file descriptor. The default is `"fd"`, and on
+   * Windows `"stdio"`.
+   */
+  channel?: Exclude<BarrierChannelKind, "stdio"> | undefined;
+  /**
+   * The child's stdin.
+   *
+   * @default {"inherit"}
+   */
+  stdin?: "inherit" | "piped" | "null" | undefined;
+  /**
+   * What becomes of the child's stdout.
+   *
+   * @default {"forward"}
+   */
+  stdout?: BarrierOutput | undefined;
+}
+
+/** Options for a child whose stdin and stdout carry the barrier. */
+export interface SpawnStdioChannelOptions {
+  /** What carries the barrier: the child's stdin and stdout. */
+  channel: "stdio";
+  /** Not to be given, as the child's stdin is the channel. */
+  stdin?: undefined;
+  /**
+   * What becomes of what the child prints to stdout, besides the barrier.
+   *
+   * @default {"forward"}
+   */
+  stdout?: Exclude<BarrierOutput, "inherit"> | undefined;
+}
+
 /** What carries the barrier, and what that leaves of stdin and stdout. */
 export type SpawnChannelOptions =
-  | {
-    /**
-     * What carries the barrier: a descriptor of its own. The default is `"fd"`,
-     * and on Windows `"stdio"`.
-     */
-    channel?: Exclude<BarrierChannelKind, "stdio"> | undefined;
-    /**
-     * The child's stdin.
-     *
-     * @default {"inherit"}
-     */
-    stdin?: "inherit" | "piped" | "null" | undefined;
-    /**
-     * What becomes of the child's stdout.
-     *
-     * @default {"forward"}
-     */
-    stdout?: BarrierOutput | undefined;
-  }
-  | {
-    /** What carries the barrier: the child's stdin and stdout. */
-    channel: "stdio";
-    /** The channel's own. */
-    stdin?: undefined;
-    /**
-     * What becomes of what the child prints to stdout, besides the barrier.
-     *
-     * @default {"forward"}
-     */
-    stdout?: Exclude<BarrierOutput, "inherit"> | undefined;
-  };
+  | SpawnDescriptorChannelOptions
+  | SpawnStdioChannelOptions;
 
-/** Options for {@linkcode spawnWithBarrier} that start a command. */
-export type SpawnCommandOptions = SpawnOptions & SpawnChannelOptions;
-
-/** Options for {@linkcode spawnWithBarrier} that start a Deno module. */
-export type SpawnModuleOptions = SpawnCommandOptions & {
+/** Options for a child that is a Deno module. */
+export interface SpawnDenoOptions {
   /**
    * What the module may do: nothing; everything; or what the object says for
    * each kind. An `"inherit"` in it grants the kind if this process holds it
@@ -180,7 +183,13 @@ export type SpawnModuleOptions = SpawnCommandOptions & {
   permissions?: "none" | "all" | Deno.PermissionOptionsObject | undefined;
   /** Further flags of `deno run`. */
   denoArgs?: readonly string[] | undefined;
-};
+}
+
+/** All options for {@linkcode spawnWithBarrier} that start a command. */
+export type SpawnCommandOptions = SpawnOptions & SpawnChannelOptions;
+
+/** All options for {@linkcode spawnWithBarrier} that start a Deno module. */
+export type SpawnModuleOptions = SpawnCommandOptions & SpawnDenoOptions;
 
 /** Options for {@linkcode BarrierProcess.ready}. */
 export interface BarrierReadyOptions extends BarrierWaitOptions {
@@ -268,6 +277,16 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * @param signal The signal, `"SIGTERM"` by default.
    * @throws {TypeError} If the process has already exited.
    * @throws {Deno.errors.PermissionDenied} If the process may not be signalled.
+   *
+   * @example Usage
+   * ```ts
+   * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using child = spawnWithBarrier(["sleep", "60"]);
+   * child.kill();
+   * assertEquals((await child.status).signal, "SIGTERM");
+   * ```
    */
   kill(signal?: Deno.Signal | number): void;
   /** Lets the process keep this one alive, as it does at first. */
@@ -286,8 +305,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * Ends the process. It destroys the barrier and gives the process `stopAfter`
    * to leave by itself, then sends `stopSignal` (and `SIGCONT`, so that a stopped
    * process can act on it), after `killAfter` `SIGKILL`, and waits for the
-   * status; a reader of this process's stdout that has stopped reading delays
-   * that no longer than `killAfter`.
+   * status. It waits no longer than `killAfter` for a reader of this process's
+   * stdout that has stopped reading.
    *
    * @returns A promise that resolves when the process is gone.
    * @throws {Deno.errors.PermissionDenied} If the process may not be signalled.
@@ -303,11 +322,11 @@ const MODULE_STOP_AFTER = 1_000;
  * for anything; the child says by a barrier that it is ready.
  *
  * It needs `--allow-env` (with `clearEnv`, `--allow-env=NODE_V8_COVERAGE`, which
- * Node's module reads), and `--allow-run` for the
- * program, which for a Deno module is Deno itself.
+ * Node's module reads), and `--allow-run` for the program, which for a Deno
+ * module is Deno itself.
  *
  * If `BARRIER_TRACE` is `"1"`, what this side does is printed to stderr. A module
- * for which it is, too, may read that variable, whatever else it may do, unless
+ * that gets that variable too may read it, whatever `permissions` say, unless
  * `denoArgs` say which variables it may read.
  *
  * @param module A Deno module, run by the same Deno as this process. A string

@@ -76,3 +76,51 @@ Deno.test("mod.ts, spawn.ts and inherit.ts export one inheritBarrier()", () => {
   assertStrictEquals(all.inheritBarrier, inherit.inheritBarrier);
   assertStrictEquals(spawn.inheritBarrier, inherit.inheritBarrier);
 });
+
+/** The names that the documentation of a module has. */
+async function documented(module: string): Promise<string[]> {
+  const { code, stdout, stderr } = await run(
+    [Deno.execPath(), "doc", "--json", import.meta.resolve(`../${module}`)],
+  );
+  assertEquals(code, 0, stderr);
+  const { nodes } = JSON.parse(stdout) as {
+    nodes: Record<string, { symbols: { name: string }[] }>;
+  };
+  const names = Object.values(nodes).flatMap(({ symbols }) => symbols)
+    .map(({ name }) => name);
+  return [...new Set(names)].sort();
+}
+
+Deno.test("mod.ts documents what is public, and nothing else", async () => {
+  assertEquals(await documented("mod.ts"), [
+    "Barrier",
+    "BarrierAbortedError",
+    "BarrierAbortedErrorOptions",
+    "BarrierChannel",
+    "BarrierChannelKind",
+    "BarrierOptions",
+    "BarrierOutput",
+    "BarrierPort",
+    "BarrierProcess",
+    "BarrierReadyOptions",
+    "BarrierReceiver",
+    "BarrierRole",
+    "BarrierStreams",
+    "BarrierWaitOptions",
+    "Completion",
+    "CompletionWaitOptions",
+    "CompletionWaitSyncOptions",
+    "InheritBarrierOptions",
+    "SharedCompletion",
+    "SpawnChannelOptions",
+    "SpawnCommandOptions",
+    "SpawnDenoOptions",
+    "SpawnDescriptorChannelOptions",
+    "SpawnModuleOptions",
+    "SpawnOptions",
+    "SpawnStdioChannelOptions",
+    "completeAndExit",
+    "inheritBarrier",
+    "spawnWithBarrier",
+  ]);
+});
