@@ -2,7 +2,7 @@
 
 /* The words that start a child: a command's own, or those that run a module. */
 
-import { readVariable, TRACE_VARIABLE } from "./_channel.ts";
+import { CHANNEL_VARIABLE, readVariable, TRACE_VARIABLE } from "./_channel.ts";
 import { builtin, moduleCommand } from "./_deno_workarounds.ts";
 import { printable } from "./_lines.ts";
 
@@ -16,6 +16,7 @@ export interface CommandLineOptions {
   denoArgs?: readonly string[] | undefined;
   env?: Record<string, string> | undefined;
   clearEnv?: boolean | undefined;
+  channel?: string | undefined;
 }
 
 /** The kinds of permission that Deno has a flag for. */
@@ -128,14 +129,33 @@ function moduleWords(
     ...permissionFlags(permissions),
     ...list("denoArgs", denoArgs),
   ];
-  if (isTraced(options) && !flags.some(decidesOnEnv)) {
-    flags.push(`--allow-env=${TRACE_VARIABLE}`);
-  }
   return moduleCommand(
-    flags,
+    lettingRead(variables(options), flags),
     modulePath(String(target)),
     list("args", args),
   );
+}
+
+/** The variables that a module has to read to take part as it is told to. */
+function variables(options: CommandLineOptions): string[] {
+  const { channel = "fd" } = options;
+  const names = [];
+  // A module that may not read where its channel is looks at descriptor 3.
+  if (channel !== "fd" && channel !== "fd:3") names.push(CHANNEL_VARIABLE);
+  if (isTraced(options)) names.push(TRACE_VARIABLE);
+  return names;
+}
+
+/** Adds variables to those that flags let a module read. */
+function lettingRead(
+  variables: readonly string[],
+  flags: readonly string[],
+): readonly string[] {
+  if (variables.length === 0 || flags.some(decidesOnEnv)) return flags;
+  const list = flags.findLastIndex((flag) => flag.startsWith("--allow-env="));
+  return list === -1
+    ? [...flags, `--allow-env=${variables}`]
+    : flags.with(list, `${flags[list]},${variables}`);
 }
 
 /** Whether the child's environment says that it is traced. */
@@ -145,10 +165,7 @@ function isTraced({ env, clearEnv }: CommandLineOptions): boolean {
   return value === "1";
 }
 
-/**
- * Whether a flag says of all variables whether they may be read. A list of some
- * takes one more.
- */
+/** Whether a flag says of all variables whether they may be read. */
 function decidesOnEnv(flag: string): boolean {
   return flag === "--allow-env" ||
     /^(?:-[^-]*[AEP]|--(?:allow-all|deny-env|ignore-env|permission-set))/.test(

@@ -4,7 +4,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type SpawnModuleOptions, spawnWithBarrier } from "../mod.ts";
-import { childModule, dataUrl, runParent, shell } from "./_helpers/scripts.ts";
+import { knowsInherited } from "./_helpers/programs.ts";
+import {
+  childModule,
+  dataUrl,
+  inheritingModule,
+  runParent,
+  shell,
+} from "./_helpers/scripts.ts";
 
 Deno.test("spawnWithBarrier() passes arguments on", async () => {
   await using child = spawnWithBarrier(
@@ -102,6 +109,37 @@ Deno.test("spawnWithBarrier() grants a module nothing, or what it is told to", a
   assertEquals(await granted({ env: true, sys: "inherit" }), "env sys");
   assertEquals(await granted("none", ["--allow-ffi"]), "ffi");
 });
+
+for (const channel of ["stdio", "fd:5"] as const) {
+  Deno.test({
+    name:
+      `spawnWithBarrier() lets a module read where its channel is over "${channel}", and no other variable`,
+    ignore: channel !== "stdio" && !knowsInherited(),
+    async fn() {
+      const module = inheritingModule(`
+        using parent = await inheritBarrier();
+        parent.place(["LISTED", "HOME"].filter((variable) =>
+          Deno.permissions.querySync({ name: "env", variable }).state ===
+            "granted").join());
+      `);
+      for (
+        const [permissions, granted] of [
+          ["none", undefined],
+          [{ net: ["localhost"] }, undefined],
+          [{ env: ["LISTED"] }, "LISTED"],
+          [{ env: true }, "LISTED,HOME"],
+          ["all", "LISTED,HOME"],
+        ] as const
+      ) {
+        await using child = spawnWithBarrier(module, {
+          channel,
+          permissions: permissions as SpawnModuleOptions["permissions"],
+        });
+        assertEquals(await child.ready() || undefined, granted);
+      }
+    },
+  });
+}
 
 Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that this process holds in part', async () => {
   const { stderr } = await runParent(
