@@ -171,7 +171,8 @@ export interface SpawnDenoOptions {
   /**
    * What the module may do: nothing; everything; or what the object says for
    * each kind. An `"inherit"` in it grants the kind if this process holds it
-   * whole.
+   * whole. A module over `"stdio"` or `"fd:N"` may also read the variable
+   * `BARRIER_CHANNEL`, which says where its channel is.
    *
    * Other than with `new Worker`, a module may import from Deno's default hosts
    * (`jsr.io`, `deno.land` and others) whatever this says, as a child has to

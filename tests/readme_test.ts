@@ -2,7 +2,7 @@
 
 /** The first example of the README and its recipes, run as a reader would. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
@@ -44,23 +44,109 @@ Deno.test("README.md begins with an example that works as it says", async () => 
   assertEquals(code, 0);
 });
 
-/** Writes a block as a module beside an import map, and returns its directory. */
-async function write(firstLine: string): Promise<TempDir> {
+/** Writes blocks as modules beside an import map, and returns their directory. */
+async function write(...firstLines: string[]): Promise<TempDir> {
   const directory = await TempDir.make();
   const imports = {
     "@ipc/barrier": import.meta.resolve("../mod.ts"),
+    "@ipc/barrier/barrier": import.meta.resolve("../barrier.ts"),
+    "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
+    "@std/assert": import.meta.resolve("@std/assert"),
     "@std/async": import.meta.resolve("@std/async"),
   };
   await Deno.writeTextFile(
     `${directory.path}/deno.json`,
     JSON.stringify({ imports }),
   );
-  await Deno.writeTextFile(
-    `${directory.path}/${firstLine.slice("// ".length)}`,
-    block(firstLine),
-  );
+  for (const firstLine of firstLines) {
+    await Deno.writeTextFile(
+      `${directory.path}/${firstLine.slice("// ".length)}`,
+      block(firstLine),
+    );
+  }
   return directory;
 }
+
+/** Type-checks and runs the first of some blocks, and returns what it prints. */
+async function runBlocks(
+  ...firstLines: [string, ...string[]]
+): Promise<string> {
+  await using directory = await write(...firstLines);
+  const files = firstLines.map((line) => line.slice("// ".length));
+  const deno = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
+      cwd: directory.path,
+      env: { NO_COLOR: "1" },
+    });
+    assertEquals(code, 0, stderr);
+    return stdout.replaceAll(/process \d+/g, "process PID");
+  };
+  await deno("check", ...files);
+  const how = files[0]!.endsWith("_test.ts") ? "test" : "run";
+  return await deno(how, "--allow-all", files[0]!);
+}
+
+Deno.test("README.md tests a server of one's own, which leaves nothing behind", async () => {
+  const stdout = await runBlocks("// server_test.ts", "// server.ts");
+  assertStringIncludes(stdout, "ok | 1 passed | 0 failed");
+});
+
+Deno.test("README.md runs a server of one's own alone", async () => {
+  await using directory = await write("// server.ts");
+  const server = start([Deno.execPath(), "run", "--allow-net", "server.ts"], {
+    cwd: directory.path,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+  });
+  const reader = server.stderr.getReader();
+  const port = /localhost:(\d+)\//.exec(await readUntil(reader, "\n"))?.[1];
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assertEquals(await response.text(), "hello");
+  server.kill();
+  await server.status;
+  await reader.cancel();
+});
+
+Deno.test({
+  name: "README.md shows what a timeout says",
+  ignore: !isInstalled("sh"),
+  async fn() {
+    const shown = /^```\n(TimeoutError.*?)^```$/ms.exec(readme)?.[1];
+    assertEquals(
+      await runBlocks("// timeout.ts"),
+      shown?.replaceAll(/process \d+/g, "process PID"),
+    );
+  },
+});
+
+Deno.test("README.md takes many children through phases", async () => {
+  const stdout = await runBlocks("// phases.ts");
+  const all = (phase: string) =>
+    `${phase}\n`.repeat(3) + `all are done with "${phase}"\n`;
+  assertEquals(stdout, all("load") + all("index"));
+});
+
+Deno.test({
+  name: "README.md ends all that a shell script has started",
+  ignore: !isInstalled("sh"),
+  async fn() {
+    const stdout = await runBlocks("// tree.ts");
+    const sleeper = Number(/^sleeper (\d+)$/m.exec(stdout)?.[1]);
+    assertEquals(
+      stdout,
+      `sleeper ${sleeper}\nthe parent goes on\nall are gone\n`,
+    );
+    assertThrows(() => Deno.kill(sleeper, "SIGCONT"), Deno.errors.NotFound);
+  },
+});
+
+Deno.test("README.md shares a barrier with a worker", async () => {
+  assertEquals(
+    await runBlocks("// threads.ts", "// thread.ts"),
+    "the worker is ready\nthe worker is done\n",
+  );
+});
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test({
