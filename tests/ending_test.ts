@@ -25,6 +25,7 @@ import {
   startParent,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 /** Whether there is a process of that number that has not been reaped. */
 function isRunning(pid: number): boolean {
@@ -61,7 +62,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() sends 'stopSignal' to a child that stays", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() sends 'stopSignal' to a child that stays", async () => {
   let process;
   {
     await using child = shell(
@@ -74,7 +75,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() sends 'stopSignal' to a child t
   assertEquals((await process.status).code, 9);
 });
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() waits 'stopAfter' before it sends a signal", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() waits 'stopAfter' before it sends a signal", async () => {
   let process;
   {
     // It leaves when the barrier hangs up, if no signal comes before.
@@ -87,7 +88,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() waits 'stopAfter' before it sen
   assertEquals((await process.status).code, 4);
 });
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() ends a child that is stopped", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() ends a child that is stopped", async () => {
   let process;
   {
     await using child = shell(
@@ -101,7 +102,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() ends a child that is stopped", 
   assertEquals((await process.status).code, 5);
 });
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() can be called twice, and when the child is gone", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() can be called twice, and when the child is gone", async () => {
   const child = shell("echo >&3; read -r _ <&3");
   assert(await child.waitNext());
   await Promise.all([
@@ -112,7 +113,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() can be called twice, and when t
   assertFalse(isRunning(child.pid));
 });
 
-Deno.test("BarrierProcess[Symbol.dispose]() starts the ending, and does not wait for it", async () => {
+test("BarrierProcess[Symbol.dispose]() starts the ending, and does not wait for it", async () => {
   let process;
   {
     using child = shell("echo >&3; exec sleep 1000");
@@ -125,7 +126,7 @@ Deno.test("BarrierProcess[Symbol.dispose]() starts the ending, and does not wait
   await process[Symbol.asyncDispose]();
 });
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobody reads", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobody reads", async () => {
   const parent = startParent(`
     {
       await using child = spawnWithBarrier(
@@ -144,7 +145,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that
   await stderr.cancel();
 });
 
-Deno.test("BarrierProcess.signal has the reason of 'options.signal' as its cause", async () => {
+test("BarrierProcess.signal has the reason of 'options.signal' as its cause", async () => {
   const controller = new AbortController();
   await using child = shell("echo >&3; read -r _ <&3", {
     signal: controller.signal,
@@ -160,7 +161,7 @@ Deno.test("BarrierProcess.signal has the reason of 'options.signal' as its cause
   await child.exited;
 });
 
-Deno.test("spawnWithBarrier() ends the child for a reason that throws when it is read", async () => {
+test("spawnWithBarrier() ends the child for a reason that throws when it is read", async () => {
   const controller = new AbortController();
   await using child = shell("echo >&3; while :; do sleep 0.01; done", {
     signal: controller.signal,
@@ -177,7 +178,7 @@ Deno.test("spawnWithBarrier() ends the child for a reason that throws when it is
   assertStrictEquals(child.signal.reason.cause, reason);
 });
 
-Deno.test("spawnWithBarrier() cuts a long reason of 'options.signal' to what the peer can read", async () => {
+test("spawnWithBarrier() cuts a long reason of 'options.signal' to what the peer can read", async () => {
   const controller = new AbortController();
   await using child = shell('echo >&3; read -r line <&3; echo "$line"', {
     signal: controller.signal,
@@ -191,7 +192,7 @@ Deno.test("spawnWithBarrier() cuts a long reason of 'options.signal' to what the
   assert(new TextEncoder().encode(output).length <= 4_097);
 });
 
-Deno.test("spawnWithBarrier() throws for a 'signal' that is none, and starts nothing", async () => {
+test("spawnWithBarrier() throws for a 'signal' that is none, and starts nothing", async () => {
   await using directory = await TempDir.make();
   const file = `${directory.path}/started`;
   assertThrows(
@@ -239,7 +240,7 @@ Deno.test({
   },
 });
 
-Deno.test("BarrierProcess.kill() takes the number of a signal", async () => {
+test("BarrierProcess.kill() takes the number of a signal", async () => {
   await using child = shell("echo >&3; while :; do sleep 0.01; done");
   assert(await child.waitNext());
   child.kill(10);
@@ -248,7 +249,7 @@ Deno.test("BarrierProcess.kill() takes the number of a signal", async () => {
 
 // The signal of a process
 
-Deno.test("BarrierProcess.signal is not aborted by a daemon that announces itself and closes the descriptor", async () => {
+test("BarrierProcess.signal is not aborted by a daemon that announces itself and closes the descriptor", async () => {
   await using child = shell(
     "echo ready >&3; exec 3>&-; read -r _; exit 3",
     { stdin: "piped" },
@@ -272,21 +273,21 @@ Deno.test("BarrierProcess.signal is not aborted by a daemon that announces itsel
   assertEquals(signal.reason.status.code, 3);
 });
 
-Deno.test("BarrierProcess.signal is aborted when a wait fails as the channel was closed", async () => {
+test("BarrierProcess.signal is aborted when a wait fails as the channel was closed", async () => {
   await using child = shell("exec 3>&-; read -r _", { stdin: "piped" });
   assertFalse(await child.waitNext());
   assertInstanceOf(child.signal.reason, BarrierAbortedError);
   assert(await isPending(child.exited));
 });
 
-Deno.test("Barrier.destroy() aborts the signal of a process, so that its reason can be thrown", async () => {
+test("Barrier.destroy() aborts the signal of a process, so that its reason can be thrown", async () => {
   await using child = shell("read -r _ <&3");
   child.destroy();
   assertFalse(await child.waitNext());
   assertInstanceOf(child.signal.reason, BarrierAbortedError);
 });
 
-Deno.test("BarrierProcess does not warn of listeners while its closed channel is waited for", async () => {
+test("BarrierProcess does not warn of listeners while its closed channel is waited for", async () => {
   const { code, stderr } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", "exec 3>&- >&-; read -r _"], {
       stdin: "piped",
@@ -304,7 +305,7 @@ Deno.test("BarrierProcess does not warn of listeners while its closed channel is
 });
 
 for (const channel of CHANNELS) {
-  Deno.test(`Barrier.destroy() and unref() let a parent leave at once over "${channel}"`, async () => {
+  test(`Barrier.destroy() and unref() let a parent leave at once over "${channel}"`, async () => {
     const parent = startParent(`
       const child = spawnWithBarrier(
         ["sh", "-c", "exec sleep 1000 3>&- >&-"],
@@ -359,7 +360,7 @@ const CRASHES: Record<string, string> = {
 
 for (const channel of CHANNELS) {
   for (const [what, crash] of Object.entries(CRASHES)) {
-    Deno.test(`Barrier.place() reaches a child over "${channel}", and then the hang-up, when its parent ends by ${what}`, async () => {
+    test(`Barrier.place() reaches a child over "${channel}", and then the hang-up, when its parent ends by ${what}`, async () => {
       const child = childModule(
         channel,
         `
@@ -386,7 +387,7 @@ for (const channel of CHANNELS) {
   }
 }
 
-Deno.test("spawnWithBarrier() keeps a parent alive until its child exits, though nothing is awaited", async () => {
+test("spawnWithBarrier() keeps a parent alive until its child exits, though nothing is awaited", async () => {
   const { stdout } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", "read -r _ <&3"], {
       stdout: "null",
@@ -397,7 +398,7 @@ Deno.test("spawnWithBarrier() keeps a parent alive until its child exits, though
   assertEquals(stdout, "exited 0\n");
 });
 
-Deno.test("spawnWithBarrier() rejects nothing that nobody handles", async () => {
+test("spawnWithBarrier() rejects nothing that nobody handles", async () => {
   await assertRejects(
     async () => {
       await using child = shell("exit 3");

@@ -11,6 +11,7 @@ import {
 import { isInstalled } from "./_helpers/programs.ts";
 import { type Output, run, start } from "./_helpers/run.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 /** Runs an example by the command that its header tells. */
 async function runExample(
@@ -157,7 +158,7 @@ Deno.test("examples/tests.ts starts its server once for all its tests", async ()
   assertEquals(code, 0);
 });
 
-Deno.test("examples/timeline.ts draws what both sides of examples/handshake.ts did", async () => {
+test("examples/timeline.ts draws what both sides of examples/handshake.ts did", async () => {
   const { stderr: log } = await runExample("handshake.ts", {
     BARRIER_TRACE: "1",
   });

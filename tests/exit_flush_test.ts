@@ -6,6 +6,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { childModule, json, runParent } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
 /** More than go to the kernel one by one, and more than fit it that way. */
 const MANY = 1_000;
@@ -86,7 +87,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  Deno.test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" from a parent's unload listener`, async () => {
+  test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" from a parent's unload listener`, async () => {
     const child = childModule(
       channel,
       `
@@ -111,7 +112,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were, with the last of two barriers", async () => {
+test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were, with the last of two barriers", async () => {
   const { code, stderr } = await runParent(`
     const own = [Deno.exit, process.emit];
     const isOwn = () => [Deno.exit, process.emit].every((f, i) => f === own[i]);
@@ -126,7 +127,7 @@ Deno.test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were,
   assertEquals({ code, stderr }, { code: 0, stderr: "false\nfalse\ntrue\n" });
 });
 
-Deno.test("Barrier.abort() behind many barriers arrives from two barriers at once", async () => {
+test("Barrier.abort() behind many barriers arrives from two barriers at once", async () => {
   const script =
     `while read -r line <&3; do last=$line; done; echo "$last" >&2`;
   const { code, stderr } = await runParent(`

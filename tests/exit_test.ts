@@ -18,6 +18,7 @@ import {
   startParent,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 const ENDS = {
   "returns": { body: "", code: 0, signal: null },
@@ -78,7 +79,7 @@ for (const channel of CHANNELS) {
     });
   }
 
-  Deno.test(`Barrier.sync() over "${channel}" counts 1,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
+  test(`Barrier.sync() over "${channel}" counts 1,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
@@ -105,7 +106,7 @@ for (const channel of CHANNELS) {
     await reader.cancel();
   });
 
-  Deno.test(`Barrier.sync() over "${channel}" gives false in a child whose parent was killed, and the child leaves`, async () => {
+  test(`Barrier.sync() over "${channel}" gives false in a child whose parent was killed, and the child leaves`, async () => {
     const child = childModule(
       channel,
       `
@@ -175,7 +176,7 @@ for (const channel of CHANNELS) {
   });
 
   for (const end of ["", "barrier.destroy();"]) {
-    Deno.test(`Barrier.place() arrives over "${channel}" in 1,000 turns that nobody reads in when a child ${end ? "destroys its barrier" : "comes to its end"}`, async () => {
+    test(`Barrier.place() arrives over "${channel}" in 1,000 turns that nobody reads in when a child ${end ? "destroys its barrier" : "comes to its end"}`, async () => {
       await using directory = await TempDir.make();
       const fifo = await directory.makeFifo();
       await using child = spawnWithBarrier(
@@ -214,7 +215,7 @@ for (const channel of CHANNELS) {
     assertEquals((await child.status).code, 1);
   });
 
-  Deno.test(`Barrier.place() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
+  test(`Barrier.place() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
     const child = childModule(
       channel,
       `
@@ -234,7 +235,7 @@ for (const channel of CHANNELS) {
     assertEquals({ code, stderr }, { code: 4, stderr: "true bye\nfalse\n" });
   });
 
-  Deno.test(`Barrier.abort() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
+  test(`Barrier.abort() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
     const child = childModule(
       channel,
       `
@@ -259,7 +260,7 @@ for (const channel of CHANNELS) {
 }
 
 for (const channel of CHANNELS) {
-  Deno.test(`Barrier over "${channel}" lets a child leave whose parent is killed with barriers unread`, async () => {
+  test(`Barrier over "${channel}" lets a child leave whose parent is killed with barriers unread`, async () => {
     const child = childModule(
       channel,
       `

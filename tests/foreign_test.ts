@@ -23,6 +23,7 @@ import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { childModule, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
 const PROTOCOL = await Deno.readTextFile(`${TESTDATA}/../../PROTOCOL.md`);
@@ -292,7 +293,7 @@ for (
     ["leaves when its parent is gone", (child) => child.destroy(), 1],
   ] as [string, (child: BarrierProcess) => void, number][]
 ) {
-  Deno.test(`PROTOCOL.md shows a shell script that ${what}`, async () => {
+  test(`PROTOCOL.md shows a shell script that ${what}`, async () => {
     const script = /```sh\n(.+?)```/s.exec(PROTOCOL)![1]!;
     await using child = spawnWithBarrier(["sh", "-c", script]);
     assert(await child.waitNext());
@@ -350,7 +351,7 @@ for (const channel of CHANNELS) {
   const fd = channel === "fd" ? 3 : 1;
   const rs = channel === "fd" ? "" : "\\036";
 
-  Deno.test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
+  test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
     const script = `printf '${rs}\\n' >&${fd}; exec sleep 1000 ${fd}>&-`;
     await using child = shell(script, { channel });
     assert(await child.waitNext());
@@ -362,7 +363,7 @@ for (const channel of CHANNELS) {
     assert(await isPending(child.exited));
   });
 
-  Deno.test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
+  test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
     const controller = new AbortController();
     await using child = shell("exec sleep 1000", { channel });
     const wait = child.waitNext({ signal: controller.signal });
@@ -373,13 +374,13 @@ for (const channel of CHANNELS) {
     assert(await isPending(child.exited));
   });
 
-  Deno.test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
+  test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
     await using child = shell("exit 7", { channel });
     assertFalse(await child.waitNext());
     assertEquals((await child.status).code, 7);
   });
 
-  Deno.test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
+  test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
     const script = `yes "$(printf '${rs}')" | head -n 10000000 >&${fd}`;
     await using child = shell(script, { channel });
     await child.exited;
@@ -392,7 +393,7 @@ for (const channel of CHANNELS) {
   // Those over "stdio" are searched for in the child's output, which takes longer.
   const megabytes = channel === "fd" ? 1024 : 64;
 
-  Deno.test(`Barrier.waitNext() takes ${megabytes} MiB of barriers over "${channel}" in constant memory`, async () => {
+  test(`Barrier.waitNext() takes ${megabytes} MiB of barriers over "${channel}" in constant memory`, async () => {
     const script = `
       for quarter in 1 2 3 4; do
         yes "$(printf '${rs}')" | head -c ${megabytes / 4 * MEGABYTE}
@@ -412,7 +413,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test('BarrierProcess.stdout is what a program prints over "stdio" that does not know of barriers', async () => {
+test('BarrierProcess.stdout is what a program prints over "stdio" that does not know of barriers', async () => {
   await using child = spawnWithBarrier(["echo", "hello"], {
     channel: "stdio",
     stdout: "piped",
@@ -422,7 +423,7 @@ Deno.test('BarrierProcess.stdout is what a program prints over "stdio" that does
   assertFalse(child.iAborted);
 });
 
-Deno.test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {
+test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {
   const child = childModule(
     "stdio",
     `

@@ -19,6 +19,7 @@ import {
   startParent,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 for (const channel of CHANNELS) {
   Deno.test(`Barrier.destroy() right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
@@ -35,7 +36,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  Deno.test(`Barrier.destroy() in a parent right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+  test(`Barrier.destroy() in a parent right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
     const input = channel === "fd" ? 3 : 0;
     await using child = shell(
       `i=0; while read -r _ <&${input}; do i=$((i + 1)); done; echo $i >&2`,
@@ -47,7 +48,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("spawnWithBarrier() with 'clearEnv' gives the child nothing of this process's environment", async () => {
+test("spawnWithBarrier() with 'clearEnv' gives the child nothing of this process's environment", async () => {
   await using child = spawnWithBarrier(
     ["/bin/sh", "-c", 'echo "${PATH_OF_TEST-unset} ${ONLY-unset}" >&3'],
     { clearEnv: true, env: { ONLY: "this" } },
@@ -179,7 +180,7 @@ Deno.test("within() leaves no timer behind, whichever is first", async () => {
 });
 
 for (const stdout of ["piped", "forward"] as const) {
-  Deno.test(`BarrierProcess lets a child wait that is 16 MiB ahead of the reader of its "${stdout}" output`, async () => {
+  test(`BarrierProcess lets a child wait that is 16 MiB ahead of the reader of its "${stdout}" output`, async () => {
     await using directory = await TempDir.make();
     const file = `${directory.path}/written`;
     // It says how much it could write, and more than all buffers hold.
@@ -220,7 +221,7 @@ async function runBlocked(body: string): Promise<{ stderr: string }> {
   return { stderr };
 }
 
-Deno.test("BarrierProcess.ref() and unref() do nothing to a child that is gone", async () => {
+test("BarrierProcess.ref() and unref() do nothing to a child that is gone", async () => {
   const { code, stdout } = await runParent(`
     const child = spawnWithBarrier(["true"]);
     await child.status;

@@ -15,13 +15,14 @@ import {
 import { run } from "./_helpers/run.ts";
 import { dataUrl, json, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 Deno.test("Barrier reads whatever a peer sends as PROTOCOL.md says, split anywhere", async () => {
   await checkHostile({ cases: 20_000 });
 });
 
 for (const source of ["fd", "stdout"] as const) {
-  Deno.test(`BarrierProcess reads whatever a child writes to its "${source}" as PROTOCOL.md says`, async () => {
+  test(`BarrierProcess reads whatever a child writes to its "${source}" as PROTOCOL.md says`, async () => {
     await using directory = await TempDir.make();
     const file = `${directory.path}/stream`;
     await fc.assert(
@@ -50,7 +51,7 @@ for (const source of ["fd", "stdout"] as const) {
   });
 }
 
-Deno.test("BarrierProcess gives only what can be shown of a readyLine, whatever a child prints", async () => {
+test("BarrierProcess gives only what can be shown of a readyLine, whatever a child prints", async () => {
   await using directory = await TempDir.make();
   const file = `${directory.path}/stream`;
   await fc.assert(

@@ -10,6 +10,7 @@ import {
   readUntil,
   runParent,
 } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
 for (const channel of CHANNELS) {
   Deno.test(`inheritBarrier() lets a child leave over "${channel}" while no wait is pending`, async () => {
@@ -84,7 +85,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("inheritBarrier() hides the channel from processes below", async () => {
+test("inheritBarrier() hides the channel from processes below", async () => {
   await using child = spawnWithBarrier(
     childModule(
       "fd",
@@ -108,7 +109,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`inheritBarrier() rejects in a process that nobody spawned with a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
+  test(`inheritBarrier() rejects in a process that nobody spawned with a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
     const { stderr, code } = await runParent(
       "await inheritBarrier().catch((error) => console.error(error.message));",
       [...permissions],
@@ -139,7 +140,7 @@ Deno.test({
   },
 });
 
-Deno.test("inheritBarrier() rejects for a channel that cannot be", async () => {
+test("inheritBarrier() rejects for a channel that cannot be", async () => {
   const { stderr } = await runParent(
     `
     for (const channel of ["tcp:80", "fd:", "fd:-1", "fd:9999999"]) {

@@ -14,8 +14,9 @@ import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { json, parentModule, startParent } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
-const isLinux = Deno.build.os === "linux";
+const isLinux = IS_UNIX && Deno.build.os === "linux";
 
 /** Starts children until that fails, and shows that all else goes on well. */
 const EXHAUSTING = `
@@ -83,8 +84,9 @@ Deno.test({
       `import { spawnWithBarrier } from "./mod.ts"; ${EXHAUSTING}`,
     );
     await run(["chmod", "-R", "a+rwX,a+x", path]);
-    // One who runs nothing else, as all processes of a user count.
-    const somebody = 70_000 + Deno.pid;
+    // One who runs nothing else, as all processes of a user count, and another
+    // each time, as those of the time before may not be gone.
+    let somebody = 70_000 + 10 * Deno.pid;
     const exhaust = () =>
       run([
         "setpriv",
@@ -93,12 +95,13 @@ Deno.test({
         "--clear-groups",
         "bash",
         "-c",
-        'ulimit -u 150; DENO_DIR=$0/cache exec "$0/deno" run -A "$0/library/parent.ts"',
+        'ulimit -u 150; DENO_DIR=$0/$UID exec "$0/deno" run -A "$0/library/parent.ts"',
         path,
       ]);
     let { stdout, stderr } = await exhaust();
     // Threads count as well, and Deno ends when it needs one and gets none.
     for (let i = 0; i < 9 && stderr.includes("worker threads"); i++) {
+      somebody++;
       ({ stdout, stderr } = await exhaust());
     }
     assertEquals(stderr, "");
@@ -108,7 +111,7 @@ Deno.test({
   },
 });
 
-Deno.test("BarrierProcess goes on and ends while nobody reads this process's stdout", async () => {
+test("BarrierProcess goes on and ends while nobody reads this process's stdout", async () => {
   const parent = startParent(`
     {
       await using child = spawnWithBarrier([
@@ -127,7 +130,7 @@ Deno.test("BarrierProcess goes on and ends while nobody reads this process's std
   assertEquals((await parent.status).code, 0);
 });
 
-Deno.test("BarrierProcess is unharmed by others that crash in the same instant", async () => {
+test("BarrierProcess is unharmed by others that crash in the same instant", async () => {
   await crashTogether(60);
 });
 

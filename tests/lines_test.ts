@@ -11,6 +11,7 @@ import { SSHD, Sshd } from "./_helpers/sshd.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { dataUrl, json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 const encoder = new TextEncoder();
 const RS = "\x1e";
@@ -194,7 +195,7 @@ Deno.test("LineReader reads the same, split anywhere", () => {
 
 // Real processes
 
-Deno.test('Barrier over "stdio" is not broken by a dependency that prints while it is imported, nor by a helper', async () => {
+test('Barrier over "stdio" is not broken by a dependency that prints while it is imported, nor by a helper', async () => {
   const inherit = json(import.meta.resolve("../inherit.ts"));
   const dependency = json(dataUrl('console.log("imported");'));
   await using child = spawnWithBarrier(
@@ -213,7 +214,7 @@ Deno.test('Barrier over "stdio" is not broken by a dependency that prints while 
   assertEquals(await child.stdout.text(), "imported\nhelper\nabc\n");
 });
 
-Deno.test('Barrier over "stdio" throws output away that is "null", and takes the barriers', async () => {
+test('Barrier over "stdio" throws output away that is "null", and takes the barriers', async () => {
   await using child = shell(
     "head -c 1000000 /dev/zero; printf '\\036+done\\n'",
     { channel: "stdio", stdout: "null" },
@@ -221,7 +222,7 @@ Deno.test('Barrier over "stdio" throws output away that is "null", and takes the
   assertEquals(await child.ready(), "done");
 });
 
-Deno.test('BarrierProcess.stdout over "stdio" has what was printed before a barrier when a wait for it resolves', async () => {
+test('BarrierProcess.stdout over "stdio" has what was printed before a barrier when a wait for it resolves', async () => {
   await using child = shell(
     "printf 'before\\036\\n'; read -r _; printf after",
     { channel: "stdio", stdout: "piped" },
@@ -236,7 +237,7 @@ Deno.test('BarrierProcess.stdout over "stdio" has what was printed before a barr
   await reader.cancel();
 });
 
-Deno.test('BarrierProcess.status over "stdio" resolves when what the child printed is forwarded, whole and in order', async () => {
+test('BarrierProcess.status over "stdio" resolves when what the child printed is forwarded, whole and in order', async () => {
   const script =
     'i=0; while [ $i -lt 2000 ]; do printf "line $i\\n\\036\\n"; i=$((i + 1)); done';
   const { stdout } = await runParent(`

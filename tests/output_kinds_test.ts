@@ -15,8 +15,9 @@ import {
   startParent,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
-const isLinux = Deno.build.os === "linux";
+const isLinux = IS_UNIX && Deno.build.os === "linux";
 
 Deno.test({
   name: 'spawnWithBarrier() gives the null device for "null"',
@@ -34,7 +35,7 @@ Deno.test({
   },
 });
 
-Deno.test('spawnWithBarrier() really inherits for "inherit", so that the order of lines is kept', async () => {
+test('spawnWithBarrier() really inherits for "inherit", so that the order of lines is kept', async () => {
   await using directory = await TempDir.make();
   const path = `${directory.path}/log`;
   const script =
@@ -91,7 +92,7 @@ Deno.test({
 });
 
 for (const stdout of ["null", "inherit"] as const) {
-  Deno.test(`spawnWithBarrier() lets a child with an "${stdout}" stdout outlive its parent, and print`, async () => {
+  test(`spawnWithBarrier() lets a child with an "${stdout}" stdout outlive its parent, and print`, async () => {
     await using directory = await TempDir.make();
     const fifo = await directory.makeFifo();
     const script = `read -r _ <&3; echo still here && echo printed >${fifo}`;
@@ -109,7 +110,7 @@ for (const stdout of ["null", "inherit"] as const) {
   });
 }
 
-Deno.test('spawnWithBarrier() forwards stderr for "forward", and pipes it for "piped"', async () => {
+test('spawnWithBarrier() forwards stderr for "forward", and pipes it for "piped"', async () => {
   const { stderr } = await runParent(`
     const script = "echo problem >&2";
     const child = spawnWithBarrier(["sh", "-c", script], { stderr: "forward" });
@@ -120,7 +121,7 @@ Deno.test('spawnWithBarrier() forwards stderr for "forward", and pipes it for "p
   assertEquals(stderr, "problem\npiped problem\n\n");
 });
 
-Deno.test('spawnWithBarrier() hands the null device, not the channel, to a helper below a child over "stdio"', async () => {
+test('spawnWithBarrier() hands the null device, not the channel, to a helper below a child over "stdio"', async () => {
   const spawn = json(import.meta.resolve("../spawn.ts"));
   await using child = spawnWithBarrier(
     inheritingModule(`
@@ -136,7 +137,7 @@ Deno.test('spawnWithBarrier() hands the null device, not the channel, to a helpe
   assertEquals(await Array.fromAsync(child), ["read 0", "for the child"]);
 });
 
-Deno.test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {
+test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {
   const script = `
     for i in 0 1 2 3 4 5 6 7 8 9; do
       printf "child %s\\n\\036\\n" $i; read -r _
@@ -198,7 +199,7 @@ Deno.test({
 });
 
 for (const stdout of ["piped", "forward"] as const) {
-  Deno.test(`BarrierProcess lets a child wait whose "${stdout}" output is 16 MiB ahead, and goes on with it when it is read`, async () => {
+  test(`BarrierProcess lets a child wait whose "${stdout}" output is 16 MiB ahead, and goes on with it when it is read`, async () => {
     const parent = `
       const child = spawnWithBarrier(
         ["sh", "-c", "head -c 20000000 /dev/zero; echo done >&3"],

@@ -14,6 +14,7 @@ import { HUNG_UP } from "./_helpers/barriers.ts";
 import { connect, CONNECTIONS } from "./_helpers/connections.ts";
 import { start } from "./_helpers/run.ts";
 import { barrierProgram, runBarrierProgram } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -183,7 +184,7 @@ Deno.test("Barrier.over() TCP lets the process leave when no wait is pending", a
   });
 });
 
-Deno.test("Barrier.over() TCP sees a hang-up when the peer's process is killed", async () => {
+test("Barrier.over() TCP sees a hang-up when the peer's process is killed", async () => {
   const hostname = "127.0.0.1";
   using listener = Deno.listen({ hostname, port: 0 });
   await using child = start(barrierProgram(

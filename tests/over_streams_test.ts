@@ -14,6 +14,7 @@ import { HUNG_UP } from "./_helpers/barriers.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import { start } from "./_helpers/run.ts";
 import { runBarrierProgram } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -277,7 +278,7 @@ Deno.test("Barrier.over() refs streams while a wait is pending", async () => {
   assertEquals(streams.log, ["unref", "ref", "unref"]);
 });
 
-Deno.test("Barrier.over() the pipes of any program", async () => {
+test("Barrier.over() the pipes of any program", async () => {
   const script = "echo; read -r line; echo +got $line; read -r _; exit 3";
   const child = start(["sh", "-c", script], { stderr: "inherit" });
   const barrier = Barrier.over({

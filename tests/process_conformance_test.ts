@@ -10,6 +10,7 @@ import {
   type Report,
   type Side,
 } from "./_helpers/traces.ts";
+import { test } from "./_helpers/unix.ts";
 
 const CALLS: Record<Call, ChildCall> = {
   p: "place",
@@ -48,7 +49,7 @@ class ChildSide implements Side {
   }
 }
 
-Deno.test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s barrier.c over "fd"', async () => {
+test('spawnWithBarrier() reproduces every 15th recorded trace of systemd\'s barrier.c over "fd"', async () => {
   for (const trace of await readTraces(15)) {
     await using child = await DrivenChild.spawn({ channel: "fd" });
     await replay(

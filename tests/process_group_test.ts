@@ -7,6 +7,7 @@ import { spawnWithBarrier } from "../mod.ts";
 import { isInstalled, knowsInherited } from "./_helpers/programs.ts";
 import { json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 /** The processes whose command line has a word, which no other has. */
 async function processesWith(word: string): Promise<string[]> {
@@ -21,7 +22,7 @@ async function processesWith(word: string): Promise<string[]> {
   return found;
 }
 
-const ignore = Deno.build.os !== "linux";
+const ignore = !IS_UNIX || Deno.build.os !== "linux";
 
 for (
   const [what, script] of [
@@ -112,7 +113,7 @@ Deno.test({
   },
 });
 
-Deno.test("spawnWithBarrier() throws for 'processGroup' where it may not signal a group", async () => {
+test("spawnWithBarrier() throws for 'processGroup' where it may not signal a group", async () => {
   const { stderr } = await runParent(
     `
     try {
@@ -221,7 +222,7 @@ jobs: 1 2 3 4 5 6
   },
 });
 
-Deno.test('spawnWithBarrier() throws for a channel that cannot be, "fd:2" among them', () => {
+test('spawnWithBarrier() throws for a channel that cannot be, "fd:2" among them', () => {
   for (const channel of ["fd:2", "fd:x", "fd:", "fd:-3", "fd:3.5"]) {
     assertThrows(
       () => spawnWithBarrier(["sh"], { channel: channel as never }),

@@ -7,6 +7,7 @@ import { isInstalled } from "./_helpers/programs.ts";
 import { run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX } from "./_helpers/unix.ts";
 
 const readme = await Deno.readTextFile(
   new URL("../README.md", import.meta.url),
@@ -110,7 +111,7 @@ Deno.test("README.md runs a server of one's own alone", async () => {
 
 Deno.test({
   name: "README.md shows what a timeout says",
-  ignore: !isInstalled("sh"),
+  ignore: !IS_UNIX,
   async fn() {
     const shown = /^```\n(TimeoutError.*?)^```$/ms.exec(readme)?.[1];
     assertEquals(
@@ -129,7 +130,7 @@ Deno.test("README.md takes many children through phases", async () => {
 
 Deno.test({
   name: "README.md ends all that a shell script has started",
-  ignore: !isInstalled("sh"),
+  ignore: !IS_UNIX,
   async fn() {
     const stdout = await runBlocks("// tree.ts");
     const sleeper = Number(/^sleeper (\d+)$/m.exec(stdout)?.[1]);
@@ -152,7 +153,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test({
     name:
       `README.md ends every child in order at ${signal}, and exits with ${code}`,
-    ignore: Deno.build.os === "windows",
+    ignore: !IS_UNIX,
     async fn() {
       await using directory = await write("// stop.ts");
       const script = start([Deno.execPath(), "run", "-A", "stop.ts"], {

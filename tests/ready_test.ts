@@ -19,6 +19,7 @@ import {
 import { isPending } from "./_helpers/event_loop.ts";
 import { json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 const OUTPUTS: readonly BarrierOutput[] = [
   "forward",
@@ -30,7 +31,7 @@ const OUTPUTS: readonly BarrierOutput[] = [
 for (const stdout of OUTPUTS) {
   for (const stderr of OUTPUTS) {
     if (stdout === "inherit" && stderr === "inherit") continue;
-    Deno.test(`spawnWithBarrier() finds a readyLine with stdout "${stdout}" and stderr "${stderr}"`, async () => {
+    test(`spawnWithBarrier() finds a readyLine with stdout "${stdout}" and stderr "${stderr}"`, async () => {
       const { code, stdout: out } = await runParent(`
         const readyLine = /ready on (\\w+)/;
         for (const fd of [1, 2]) {
@@ -52,7 +53,7 @@ for (const stdout of OUTPUTS) {
 }
 
 for (const stdout of ["forward", "piped", "null"] as const) {
-  Deno.test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", beside barriers`, async () => {
+  test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", beside barriers`, async () => {
     const { stdout: out } = await runParent(`
       const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
       await using child = spawnWithBarrier(["sh", "-c", script], {
@@ -85,7 +86,7 @@ async function notes(
   return notes;
 }
 
-Deno.test("spawnWithBarrier() places a barrier for each line that matches, also with a stateful expression", async () => {
+test("spawnWithBarrier() places a barrier for each line that matches, also with a stateful expression", async () => {
   const script = "for i in 1 2 3; do echo ready $i; done";
   for (const flags of ["", "g", "y", "gy"]) {
     const readyLine = new RegExp("ready \\d", flags);
@@ -99,19 +100,19 @@ Deno.test("spawnWithBarrier() places a barrier for each line that matches, also 
   }
 });
 
-Deno.test("spawnWithBarrier() takes the first group of a readyLine for the note, and the line without one", async () => {
+test("spawnWithBarrier() takes the first group of a readyLine for the note, and the line without one", async () => {
   const script = "echo at port 80; echo at socket";
   assertEquals(await notes(script, /port (\d+)|socket/), ["80", "at socket"]);
 });
 
-Deno.test("spawnWithBarrier() finds a readyLine without an end at the exit, and one right before it", async () => {
+test("spawnWithBarrier() finds a readyLine without an end at the exit, and one right before it", async () => {
   assertEquals(await notes("echo ready; printf ready", /ready/), [
     "ready",
     "ready",
   ]);
 });
 
-Deno.test("spawnWithBarrier() removes colours, control characters and CR from a readyLine", async () => {
+test("spawnWithBarrier() removes colours, control characters and CR from a readyLine", async () => {
   const script =
     `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in \\t5 ms\\r\\n'`;
   assertEquals(await notes(script, /^ready in 5 ms$/), ["ready in 5 ms"]);
@@ -120,7 +121,7 @@ Deno.test("spawnWithBarrier() removes colours, control characters and CR from a 
   ]);
 });
 
-Deno.test("spawnWithBarrier() cuts a readyLine to what a note holds, and a line of a megabyte to less", async () => {
+test("spawnWithBarrier() cuts a readyLine to what a note holds, and a line of a megabyte to less", async () => {
   const [note] = await notes("yes 🙂 | head -n 5000 | tr -d '\\n'", /🙂/);
   assertEquals(note, "🙂".repeat(1_023));
   assertEquals(
@@ -132,7 +133,7 @@ Deno.test("spawnWithBarrier() cuts a readyLine to what a note holds, and a line 
   );
 });
 
-Deno.test("spawnWithBarrier() holds little of a line of 100 MB that it looks at", async () => {
+test("spawnWithBarrier() holds little of a line of 100 MB that it looks at", async () => {
   const { stdout } = await runParent(
     `
     const before = Deno.memoryUsage().rss;
@@ -149,7 +150,7 @@ Deno.test("spawnWithBarrier() holds little of a line of 100 MB that it looks at"
   assertLess(Number(stdout), 60_000_000);
 });
 
-Deno.test("spawnWithBarrier() does not take a program with a readyLine for gone that closes its descriptors", async () => {
+test("spawnWithBarrier() does not take a program with a readyLine for gone that closes its descriptors", async () => {
   await using directory = await TempDir.make();
   const fifo = await directory.makeFifo();
   await using child = shell(
@@ -168,7 +169,7 @@ Deno.test("spawnWithBarrier() does not take a program with a readyLine for gone 
   assertEquals(signal.reason.status.code, 3);
 });
 
-Deno.test("BarrierProcess.ready() rejects at once when the program dies before its readyLine", async () => {
+test("BarrierProcess.ready() rejects at once when the program dies before its readyLine", async () => {
   await using child = shell("echo cannot bind >&2; exit 98", {
     readyLine: /ready/,
     stderr: "null",
@@ -184,12 +185,12 @@ Deno.test("BarrierProcess.ready() rejects at once when the program dies before i
 
 // ready()
 
-Deno.test("BarrierProcess.ready() resolves with the note", async () => {
+test("BarrierProcess.ready() resolves with the note", async () => {
   await using child = shell("echo on port 80 >&3; read -r _ <&3");
   assertEquals(await child.ready(), "on port 80");
 });
 
-Deno.test("BarrierProcess.ready() rejects with a TimeoutError that names the process, and loses nothing", async () => {
+test("BarrierProcess.ready() rejects with a TimeoutError that names the process, and loses nothing", async () => {
   await using child = shell("read -r _ <&3; echo late >&3; read -r _ <&3");
   const error = await assertRejects(
     () => child.ready({ timeout: 1 }),
@@ -204,7 +205,7 @@ Deno.test("BarrierProcess.ready() rejects with a TimeoutError that names the pro
   assertEquals(await child.ready({ timeout: 60_000 }), "late");
 });
 
-Deno.test("BarrierProcess.ready() rejects with the reason of its signal", async () => {
+test("BarrierProcess.ready() rejects with the reason of its signal", async () => {
   await using child = shell("read -r _ <&3");
   const reason = new Error("enough");
   const controller = new AbortController();
@@ -218,7 +219,7 @@ Deno.test("BarrierProcess.ready() rejects with the reason of its signal", async 
   );
 });
 
-Deno.test("BarrierProcess.ready() rejects for an abortion, with a message that names the process", async () => {
+test("BarrierProcess.ready() rejects for an abortion, with a message that names the process", async () => {
   await using child = shell("echo abort disk full >&3; read -r _ <&3");
   const error = await assertRejects(() => child.ready(), BarrierAbortedError);
   assertEquals(
@@ -227,7 +228,7 @@ Deno.test("BarrierProcess.ready() rejects for an abortion, with a message that n
   );
 });
 
-Deno.test("BarrierProcess.ready() has a stack that leads to the caller", async () => {
+test("BarrierProcess.ready() has a stack that leads to the caller", async () => {
   await using child = shell("exit 1");
   function startMyServer(): Promise<string | undefined> {
     return child.ready();
@@ -240,7 +241,7 @@ Deno.test("BarrierProcess.ready() has a stack that leads to the caller", async (
   assertStringIncludes(first!, import.meta.url);
 });
 
-Deno.test("BarrierProcess.ready() makes Promise.all() fail fast", async () => {
+test("BarrierProcess.ready() makes Promise.all() fail fast", async () => {
   await using slow = shell("read -r _ <&3");
   await using broken = shell("exit 7");
   await assertRejects(
@@ -251,7 +252,7 @@ Deno.test("BarrierProcess.ready() makes Promise.all() fail fast", async () => {
   assert(await isPending(slow.exited));
 });
 
-Deno.test("BarrierProcess.ready() throws for a timeout that is none", async () => {
+test("BarrierProcess.ready() throws for a timeout that is none", async () => {
   await using child = shell("read -r _ <&3");
   for (const timeout of ["1", 1n, null]) {
     await assertRejects(
@@ -263,7 +264,7 @@ Deno.test("BarrierProcess.ready() throws for a timeout that is none", async () =
   await assertRejects(() => child.ready({ timeout: -1 }), RangeError);
 });
 
-Deno.test("spawnWithBarrier() forwards stderr by default with a readyLine, and in the order of what the parent prints", async () => {
+test("spawnWithBarrier() forwards stderr by default with a readyLine, and in the order of what the parent prints", async () => {
   const { stderr } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", "echo ready >&2; exec sleep 1000"], {
       readyLine: /ready/,
@@ -275,7 +276,7 @@ Deno.test("spawnWithBarrier() forwards stderr by default with a readyLine, and i
   assertEquals(stderr, "ready\nit is\n");
 });
 
-Deno.test("spawnWithBarrier() with a readyLine still has a channel", async () => {
+test("spawnWithBarrier() with a readyLine still has a channel", async () => {
   await using child = spawnWithBarrier(
     ["sh", "-c", "echo ready; read -r line <&3; echo got $line >&3"],
     { readyLine: /ready/, stdout: "null" },

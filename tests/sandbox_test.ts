@@ -24,6 +24,7 @@ import {
 } from "./_helpers/scripts.ts";
 import { openDescriptors } from "./_helpers/descriptors.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 // Modules
 
@@ -167,7 +168,7 @@ Deno.test("spawnWithBarrier() with --cached-only lets through what is cached", a
   assertEquals(await child.stdout.text(), "cached\n");
 });
 
-Deno.test("spawnWithBarrier() throws for a module in a compiled program, and names the way out", async () => {
+test("spawnWithBarrier() throws for a module in a compiled program, and names the way out", async () => {
   const { stderr } = await runParent(`
     const build = { ...Deno.build, standalone: true };
     Object.defineProperty(Deno, "build", { value: build });
@@ -187,7 +188,7 @@ Deno.test("spawnWithBarrier() throws for a module in a compiled program, and nam
 
 // Options
 
-Deno.test("spawnWithBarrier() throws for an option of the wrong type, and starts nothing", () => {
+test("spawnWithBarrier() throws for an option of the wrong type, and starts nothing", () => {
   const before = openDescriptors();
   const cases: [options: unknown, message: string][] = [
     [null, "the options must be an object, received null"],
@@ -240,7 +241,7 @@ Deno.test("spawnWithBarrier() throws for an option of the wrong type, and starts
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("spawnWithBarrier() takes an environment without a prototype, and takes options that are undefined for missing", async () => {
+test("spawnWithBarrier() takes an environment without a prototype, and takes options that are undefined for missing", async () => {
   const env = Object.assign(Object.create(null), { BARRIER_TEST: "there" });
   await using child = spawnWithBarrier(
     ["sh", "-c", 'echo "$BARRIER_TEST" >&3'],
@@ -249,7 +250,7 @@ Deno.test("spawnWithBarrier() takes an environment without a prototype, and take
   assertEquals(await child.ready(), "there");
 });
 
-Deno.test("spawnWithBarrier() passes neither its own channel nor its own counter on", async () => {
+test("spawnWithBarrier() passes neither its own channel nor its own counter on", async () => {
   const { stderr } = await runParent(`
     Deno.env.set("BARRIER_CHANNEL", "fd:7");
     Deno.env.set("BARRIER_STATE", "5");
@@ -260,7 +261,7 @@ Deno.test("spawnWithBarrier() passes neither its own channel nor its own counter
   assertEquals(stderr, "fd:3 unset\n");
 });
 
-Deno.test("spawnWithBarrier() needs access to one variable with 'clearEnv'", async () => {
+test("spawnWithBarrier() needs access to one variable with 'clearEnv'", async () => {
   const { stderr, code } = await runParent(
     `
     const child = spawnWithBarrier(["/bin/sh", "-c", "echo ready >&3"], {
@@ -275,7 +276,7 @@ Deno.test("spawnWithBarrier() needs access to one variable with 'clearEnv'", asy
 
 // Another system, as far as its name goes
 
-Deno.test("spawnWithBarrier() refuses on Windows what it does not have, and compares variables without case", async () => {
+test("spawnWithBarrier() refuses on Windows what it does not have, and compares variables without case", async () => {
   const script = 'printf "\\036+%s %s\\n" "$BARRIER_TEST" "$barrier_test"';
   const { stderr } = await runParent(`
     Object.defineProperty(Deno, "build", {
@@ -337,7 +338,7 @@ for (
     ["\x1b[31m\u202e", 'received "\\x1b[31m'],
   ] as const
 ) {
-  Deno.test(`inheritBarrier() rejects for BARRIER_CHANNEL=${json(channel)}, and the process goes on`, async () => {
+  test(`inheritBarrier() rejects for BARRIER_CHANNEL=${json(channel)}, and the process goes on`, async () => {
     const { code, stderr } = await runParent(
       `
       Deno.env.set("BARRIER_CHANNEL", ${json(channel)});
@@ -398,7 +399,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
   });
 }
 
-Deno.test("inheritBarrier() gives undefined where there is none and it is optional, and rejects with NotFound elsewhere", async () => {
+test("inheritBarrier() gives undefined where there is none and it is optional, and rejects with NotFound elsewhere", async () => {
   for (const permissions of [[], ["--allow-env"]]) {
     const { stdout } = await runParent(
       `
@@ -416,7 +417,7 @@ Deno.test("inheritBarrier() gives undefined where there is none and it is option
 const NASTY = "\u202eevil\u2028\u2069";
 const SHOWN = "\\u{202e}evil\\u{2028}\\u{2069}";
 
-Deno.test("BarrierAbortedError and Barrier.note show direction and line separators escaped", async () => {
+test("BarrierAbortedError and Barrier.note show direction and line separators escaped", async () => {
   await using child = shell(`printf '+${NASTY}\\nabort ${NASTY}\\n' >&3`);
   assert(await child.waitAbortion());
   assertEquals(
@@ -448,7 +449,7 @@ Deno.test("BarrierAbortedError of a worker shows what it throws escaped", async 
 });
 
 for (const channel of CHANNELS) {
-  Deno.test(`inheritBarrier() reads lines that end in CR LF over "${channel}"`, async () => {
+  test(`inheritBarrier() reads lines that end in CR LF over "${channel}"`, async () => {
     await using child = spawnWithBarrier(
       inheritingModule(`
         const barrier = await inheritBarrier({ channel: "${channel}" });

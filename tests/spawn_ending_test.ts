@@ -8,11 +8,12 @@ import { spawnWithBarrier } from "../mod.ts";
 import { openDescriptors } from "./_helpers/descriptors.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { childModule, json, runParent, shell } from "./_helpers/scripts.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
 
 for (const channel of CHANNELS) {
-  Deno.test(`BarrierProcess.unref() lets a parent leave at once over "${channel}"`, async () => {
+  test(`BarrierProcess.unref() lets a parent leave at once over "${channel}"`, async () => {
     // The child waits for the parent to go: neither would end otherwise.
     const child = childModule(channel, "await barrier.waitAbortion();");
     const { code } = await runParent(`
@@ -21,7 +22,7 @@ for (const channel of CHANNELS) {
     assertEquals(code, 0);
   });
 
-  Deno.test(`BarrierProcess.unref() does not let a parent leave over "${channel}" while a wait is pending`, async () => {
+  test(`BarrierProcess.unref() does not let a parent leave over "${channel}" while a wait is pending`, async () => {
     const child = childModule(
       channel,
       "await barrier.waitNext(); barrier.place(); await barrier.waitAbortion();",
@@ -35,7 +36,7 @@ for (const channel of CHANNELS) {
     assertEquals(stderr, "true\n");
   });
 
-  Deno.test(`BarrierProcess.ref() keeps a parent again over "${channel}"`, async () => {
+  test(`BarrierProcess.ref() keeps a parent again over "${channel}"`, async () => {
     const child = childModule(
       channel,
       "await barrier.waitNext(); console.error('child leaves');",
@@ -91,7 +92,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("BarrierProcess.kill() sends signals, and the status is the child's own", async () => {
+test("BarrierProcess.kill() sends signals, and the status is the child's own", async () => {
   await using child = shell(
     "trap 'echo usr >&3' USR1; trap 'exit 7' TERM; echo >&3; while :; do sleep 0.01; done",
   );
@@ -103,7 +104,7 @@ Deno.test("BarrierProcess.kill() sends signals, and the status is the child's ow
   assertEquals(await child.status, { success: false, code: 7, signal: null });
 });
 
-Deno.test("BarrierProcess.kill() leaves stdin open", async () => {
+test("BarrierProcess.kill() leaves stdin open", async () => {
   await using child = shell(
     "trap 'echo usr >&3' USR1; echo >&3; while ! read -r line; do :; done; echo $line >&3",
     { stdin: "piped" },
@@ -115,7 +116,7 @@ Deno.test("BarrierProcess.kill() leaves stdin open", async () => {
   while (child.note !== "still there") assert(await child.waitNext());
 });
 
-Deno.test("BarrierProcess.kill() throws when the child has exited", async () => {
+test("BarrierProcess.kill() throws when the child has exited", async () => {
   await using child = shell(":");
   await child.exited;
   assertThrows(
@@ -125,7 +126,7 @@ Deno.test("BarrierProcess.kill() throws when the child has exited", async () => 
   );
 });
 
-Deno.test("BarrierProcess[Symbol.asyncDispose]() kills a child that ignores SIGTERM", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() kills a child that ignores SIGTERM", async () => {
   let process;
   {
     await using child = shell(
@@ -138,7 +139,7 @@ Deno.test("BarrierProcess[Symbol.asyncDispose]() kills a child that ignores SIGT
   assertEquals((await process.status).signal, "SIGKILL");
 });
 
-Deno.test("BarrierProcess.exited is done for all when the child is gone", async () => {
+test("BarrierProcess.exited is done for all when the child is gone", async () => {
   await using child = shell("read -r _ <&3");
   assert(await isPending(child.exited));
   child.place();
@@ -146,7 +147,7 @@ Deno.test("BarrierProcess.exited is done for all when the child is gone", async 
   assertFalse(await isPending(child.exited));
 });
 
-Deno.test("spawnWithBarrier() takes its listener off the signal when the child exits", async () => {
+test("spawnWithBarrier() takes its listener off the signal when the child exits", async () => {
   const controller = new AbortController();
   await using child = shell(":", { signal: controller.signal });
   await child.status;
@@ -156,7 +157,7 @@ Deno.test("spawnWithBarrier() takes its listener off the signal when the child e
 
 Deno.test({
   name: "spawnWithBarrier() leaves nothing behind after 300 children",
-  ignore: Deno.build.os !== "linux",
+  ignore: !IS_UNIX || Deno.build.os !== "linux",
   fn: async () => {
     async function round(): Promise<void> {
       await using child = shell("echo >&3; read -r _ <&3");

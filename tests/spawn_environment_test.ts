@@ -12,8 +12,9 @@ import {
   runParent,
   shell,
 } from "./_helpers/scripts.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
-Deno.test("spawnWithBarrier() passes arguments on", async () => {
+test("spawnWithBarrier() passes arguments on", async () => {
   await using child = spawnWithBarrier(
     childModule("fd", "barrier.place(JSON.stringify(Deno.args));"),
     { args: ["--allow-all", "two words", ""] },
@@ -22,7 +23,7 @@ Deno.test("spawnWithBarrier() passes arguments on", async () => {
   assertEquals(child.note, JSON.stringify(["--allow-all", "two words", ""]));
 });
 
-Deno.test("spawnWithBarrier() passes the arguments of a command on", async () => {
+test("spawnWithBarrier() passes the arguments of a command on", async () => {
   await using child = spawnWithBarrier(
     ["sh", "-c", 'printf "%s," "$@" >&3; echo >&3', "sh", "a b"],
     { args: ["c"] },
@@ -31,13 +32,13 @@ Deno.test("spawnWithBarrier() passes the arguments of a command on", async () =>
   assertEquals(child.note, "a b,c,");
 });
 
-Deno.test("spawnWithBarrier() sets the working directory", async () => {
+test("spawnWithBarrier() sets the working directory", async () => {
   await using child = shell("pwd >&3", { cwd: new URL("file:///") });
   assert(await child.waitNext());
   assertEquals(child.note, "/");
 });
 
-Deno.test("spawnWithBarrier() adds to the environment", async () => {
+test("spawnWithBarrier() adds to the environment", async () => {
   Deno.env.set("BARRIER_TEST_A", "a");
   try {
     await using child = shell('echo "$BARRIER_TEST_A$BARRIER_TEST_B" >&3', {
@@ -52,7 +53,7 @@ Deno.test("spawnWithBarrier() adds to the environment", async () => {
 
 Deno.test({
   name: "spawnWithBarrier() sets the user and the group",
-  ignore: Deno.build.os === "windows" || Deno.uid() !== 0,
+  ignore: !IS_UNIX || Deno.uid() !== 0,
   fn: async () => {
     await using child = shell("echo $(id -u) $(id -g) >&3", {
       uid: 65534,
@@ -141,7 +142,7 @@ for (const channel of ["stdio", "fd:5"] as const) {
   });
 }
 
-Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that this process holds in part', async () => {
+test('spawnWithBarrier() throws when a permission is to be "inherit" that this process holds in part', async () => {
   const { stderr } = await runParent(
     `
     for (const permissions of [{ read: "inherit" }, { net: "inherit" }]) {
@@ -165,7 +166,7 @@ Deno.test('spawnWithBarrier() throws when a permission is to be "inherit" that t
   assertEquals(stderr, message("read") + message("net"));
 });
 
-Deno.test("spawnWithBarrier() runs a command that is Deno as it is written", async () => {
+test("spawnWithBarrier() runs a command that is Deno as it is written", async () => {
   const script = dataUrl(
     'console.log(Deno.permissions.querySync({ name: "read" }).state)',
   );

@@ -6,8 +6,9 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { openDescriptors } from "./_helpers/descriptors.ts";
 import { runParent, shell } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
-Deno.test("spawnWithBarrier() throws the reason of a signal that is aborted already", () => {
+test("spawnWithBarrier() throws the reason of a signal that is aborted already", () => {
   assertThrows(
     () => shell(":", { signal: AbortSignal.abort(new Error("too late")) }),
     Error,
@@ -27,7 +28,7 @@ Deno.test("spawnWithBarrier() throws for a command that cannot be started", () =
 
 // Deno itself forgets one descriptor when the system refuses to execute, so
 // what is left behind is not looked at here.
-Deno.test("spawnWithBarrier() throws for a command that the system refuses", () => {
+test("spawnWithBarrier() throws for a command that the system refuses", () => {
   assertThrows(
     () => spawnWithBarrier(["sh"], { cwd: "/there/is/none" }),
     Deno.errors.NotFound,
@@ -45,7 +46,7 @@ Deno.test("spawnWithBarrier() throws for a command that the system refuses", () 
   );
 });
 
-Deno.test("spawnWithBarrier() throws where it may not run the command", async () => {
+test("spawnWithBarrier() throws where it may not run the command", async () => {
   const { stderr } = await runParent(
     `
     try {
@@ -59,7 +60,7 @@ Deno.test("spawnWithBarrier() throws where it may not run the command", async ()
   assertStringIncludes(stderr, 'NotCapable Requires run access to "sh"');
 });
 
-Deno.test("spawnWithBarrier() throws for an option that is not valid", () => {
+test("spawnWithBarrier() throws for an option that is not valid", () => {
   const cases: [unknown, unknown, new (message: string) => Error, string][] = [
     [[], {}, TypeError, "Cannot spawn a child: the command must not be empty"],
     [

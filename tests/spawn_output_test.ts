@@ -17,11 +17,12 @@ import {
   startParent,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
 
 for (const stdout of ["null", "piped"] as const) {
-  Deno.test(`spawnWithBarrier() goes on while nobody reads a megabyte of a "${stdout}" stdout`, async () => {
+  test(`spawnWithBarrier() goes on while nobody reads a megabyte of a "${stdout}" stdout`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         "fd",
@@ -42,7 +43,7 @@ for (const stdout of ["null", "piped"] as const) {
   });
 }
 
-Deno.test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" stdout', async () => {
+test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" stdout', async () => {
   const child = childModule(
     "fd",
     `
@@ -72,7 +73,7 @@ Deno.test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inher
   await parent.stdin.close();
 });
 
-Deno.test("BarrierProcess.status resolves when what the child printed is forwarded, whole and in order", async () => {
+test("BarrierProcess.status resolves when what the child printed is forwarded, whole and in order", async () => {
   const lines = Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`).join(
     "",
   );
@@ -90,7 +91,7 @@ Deno.test("BarrierProcess.status resolves when what the child printed is forward
   assertEquals(stdout, `${lines}exit 2\n`);
 });
 
-Deno.test("BarrierProcess.status is not delayed by a grandchild that prints later, whose output is forwarded as it comes", async () => {
+test("BarrierProcess.status is not delayed by a grandchild that prints later, whose output is forwarded as it comes", async () => {
   await using directory = await TempDir.make();
   const fifo = await directory.makeFifo();
   const script = `(read -r _ <${fifo}; echo late) & echo early; kill -9 $$`;
@@ -196,7 +197,7 @@ except BlockingIOError:
   }
 }
 
-Deno.test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
+test("BarrierProcess ends its child's stdout when nobody reads this process's any more", async () => {
   // The child prints until that fails.
   const parent = startParent(`
     const child = spawnWithBarrier(["sh", "-c", "yes; echo ended >&2"]);
@@ -208,7 +209,7 @@ Deno.test("BarrierProcess ends its child's stdout when nobody reads this process
   await parent.status;
 });
 
-Deno.test('BarrierProcess has streams when "piped" is asked for', async () => {
+test('BarrierProcess has streams when "piped" is asked for', async () => {
   await using child = shell("cat; echo problem >&2", {
     stdin: "piped",
     stdout: "piped",
@@ -222,14 +223,14 @@ Deno.test('BarrierProcess has streams when "piped" is asked for', async () => {
   assertEquals(await child.stderr.text(), "problem\n");
 });
 
-Deno.test('BarrierProcess.stdout and its kin throw unless they are "piped"', async () => {
+test('BarrierProcess.stdout and its kin throw unless they are "piped"', async () => {
   await using child = shell(":");
   assertThrows(() => child.stdin, TypeError, "'stdin' is not piped");
   assertThrows(() => child.stdout, TypeError, "'stdout' is not piped");
   assertThrows(() => child.stderr, TypeError, "'stderr' is not piped");
 });
 
-Deno.test("BarrierProcess.stdin rejects a write to a child that is gone", async () => {
+test("BarrierProcess.stdin rejects a write to a child that is gone", async () => {
   await using child = shell(":", { stdin: "piped" });
   await child.status;
   const writer = child.stdin.getWriter();
@@ -240,21 +241,21 @@ Deno.test("BarrierProcess.stdin rejects a write to a child that is gone", async 
   );
 });
 
-Deno.test("BarrierProcess.stdin can be closed when the child is gone", async () => {
+test("BarrierProcess.stdin can be closed when the child is gone", async () => {
   await using child = shell(":", { stdin: "piped" });
   await child.status;
   await turnEventLoop();
   await child.stdin.close();
 });
 
-Deno.test("BarrierProcess.stdin can be closed while the child goes", async () => {
+test("BarrierProcess.stdin can be closed while the child goes", async () => {
   for (let i = 0; i < 20; i++) {
     await using child = shell(":", { stdin: "piped" });
     await Promise.all([child.exited, child.stdin.close()]);
   }
 });
 
-Deno.test("BarrierProcess.stdout can be read into a buffer", async () => {
+test("BarrierProcess.stdout can be read into a buffer", async () => {
   await using child = shell("echo abcdef", { stdout: "piped" });
   const reader = child.stdout.getReader({ mode: "byob" });
   let text = "";
@@ -275,7 +276,7 @@ for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
     ${name}: "piped",
   })`;
 
-  Deno.test(`BarrierProcess.${name} keeps no parent that does not read`, async () => {
+  test(`BarrierProcess.${name} keeps no parent that does not read`, async () => {
     const parent = startParent(`console.log((await ${spawn}.status).code);`);
     assertEquals((await parent.status).code, 0);
     assertEquals(await parent.stdout.text(), "0\n");
@@ -283,7 +284,7 @@ for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
     await parent.stderr.cancel();
   });
 
-  Deno.test(`BarrierProcess.${name} keeps a parent only while a read is pending`, async () => {
+  test(`BarrierProcess.${name} keeps a parent only while a read is pending`, async () => {
     const parent = startParent(`
       const child = ${spawn};
       const reader = child.${name}.getReader();
@@ -303,7 +304,7 @@ for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
   });
 }
 
-Deno.test("BarrierProcess.stdout can be cancelled while the child prints", async () => {
+test("BarrierProcess.stdout can be cancelled while the child prints", async () => {
   await using child = shell("yes; echo >&3", { stdout: "piped" });
   await child.stdout.cancel();
   assert(await child.waitNext());

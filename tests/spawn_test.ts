@@ -13,6 +13,7 @@ import {
 import { Barrier, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { childModule, json, runParent, shell } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -40,7 +41,7 @@ for (const channel of CHANNELS) {
     assertEquals(await child.status, { success: true, code: 0, signal: null });
   });
 
-  Deno.test(`spawnWithBarrier() needs no more than --allow-run and --allow-env over "${channel}", and its child nothing`, async () => {
+  test(`spawnWithBarrier() needs no more than --allow-run and --allow-env over "${channel}", and its child nothing`, async () => {
     const child = childModule(
       channel,
       `
@@ -94,7 +95,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`Barrier aborts on both sides when a child sends ${what}`, async () => {
+  test(`Barrier aborts on both sides when a child sends ${what}`, async () => {
     await using child = shell(
       `${script}; IFS= read -r line <&3; echo "$line"`,
       {
@@ -111,14 +112,14 @@ for (
   });
 }
 
-Deno.test("Barrier drops half a line that a child leaves behind", async () => {
+test("Barrier drops half a line that a child leaves behind", async () => {
   await using child = shell("printf '\\nhalf a line' >&3");
   assert(await child.waitNext());
   assertFalse(await child.waitNext());
   assertEquals(child.note, undefined);
 });
 
-Deno.test("Barrier ignores what a child sends after its abortion", async () => {
+test("Barrier ignores what a child sends after its abortion", async () => {
   await using child = shell("printf 'abort why\\n\\n\\n\\377\\n' >&3");
   assert(await child.waitAbortion());
   await child.exited;
@@ -130,7 +131,7 @@ Deno.test("Barrier ignores what a child sends after its abortion", async () => {
   );
 });
 
-Deno.test("Barrier.signal tells when a child closes its channel and lives on", async () => {
+test("Barrier.signal tells when a child closes its channel and lives on", async () => {
   await using child = shell("exec 3>&-; read -r _", { stdin: "piped" });
   child.place();
   assertFalse(await child.sync());

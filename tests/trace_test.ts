@@ -12,6 +12,7 @@ import {
   parentModule,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 /** Runs a parent whose `body` has a `child` module to spawn. */
 function runTraced(
@@ -110,7 +111,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("BARRIER_TRACE=1 prints how a child that is not traced hung up", async () => {
+test("BARRIER_TRACE=1 prints how a child that is not traced hung up", async () => {
   const { stderr } = await runTraced(
     `
       await using process = spawnWithBarrier(["sh", "-c", "exit 3"]);
@@ -200,7 +201,7 @@ Deno.test("BARRIER_TRACE=1 prints a wait that is cancelled, and each step of an 
   ]);
 });
 
-Deno.test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would obey", async () => {
+test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would obey", async () => {
   const { stderr } = await runTraced(
     `
       await using process = spawnWithBarrier(["sh", "-c", ${
@@ -347,7 +348,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, and one that is handled alone", async () => {
+test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, and one that is handled alone", async () => {
   const body = (handle: string) => `
     const process = spawnWithBarrier(["sleep", "60"]);
     const cancel = new AbortController();
@@ -375,7 +376,7 @@ Deno.test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, a
 
 Deno.test({
   name: "BARRIER_TRACE=1 does no harm where stderr takes nothing",
-  ignore: Deno.build.os !== "linux", // it is /dev/full that takes nothing
+  ignore: !IS_UNIX || Deno.build.os !== "linux", // it is /dev/full that takes nothing
   fn: async () => {
     const module = parentModule(`
       await using process = spawnWithBarrier(["sh", "-c", "echo ready >&3"]);

@@ -19,7 +19,8 @@ import {
 import { turnEventLoop } from "./event_loop.ts";
 
 /** The channels that a test runs on. */
-export const CHANNELS: readonly BarrierChannelKind[] = ["fd", "stdio"];
+export const CHANNELS: readonly BarrierChannelKind[] =
+  Deno.build.os === "windows" ? ["stdio"] : ["fd", "stdio"];
 
 /** A kind of child to drive: its channel, and the Deno that runs it. */
 export interface Peer {
