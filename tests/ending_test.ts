@@ -326,7 +326,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("BarrierAbortedError of a process names it, cut short and printable", async () => {
+test("BarrierAbortedError of a process names it, cut short and printable", async () => {
   await using long = spawnWithBarrier(
     `data:application/typescript,/*${"x".repeat(200)}*/`,
   );

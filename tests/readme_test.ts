@@ -7,7 +7,7 @@ import { isInstalled } from "./_helpers/programs.ts";
 import { run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
-import { IS_UNIX } from "./_helpers/unix.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 const readme = await Deno.readTextFile(
   new URL("../README.md", import.meta.url),
@@ -174,7 +174,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   });
 }
 
-Deno.test("README.md sends a child a value that is larger than a line", async () => {
+test("README.md sends a child a value that is larger than a line", async () => {
   await using directory = await write("// values.ts");
   const { stdout, stderr } = await run(
     [Deno.execPath(), "run", "-A", "values.ts"],

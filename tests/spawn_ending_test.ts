@@ -51,7 +51,7 @@ for (const channel of CHANNELS) {
     assertEquals(stderr, "child leaves\nparent leaves\n");
   });
 
-  Deno.test(`BarrierProcess[Symbol.asyncDispose]() ends a child over "${channel}" that waits for ever`, async () => {
+  test(`BarrierProcess[Symbol.asyncDispose]() ends a child over "${channel}" that waits for ever`, async () => {
     let process;
     {
       await using child = spawnWithBarrier(

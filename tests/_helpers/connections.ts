@@ -1,13 +1,18 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { TempDir } from "./temp_dir.ts";
+import { IS_UNIX } from "./unix.ts";
 
-/** The kinds of connection. */
-export const CONNECTIONS = ["TCP", "a Unix socket"] as const;
+type Connection = "TCP" | "a Unix socket";
+
+/** The kinds of connection that Deno has here. */
+export const CONNECTIONS: readonly Connection[] = IS_UNIX
+  ? ["TCP", "a Unix socket"]
+  : ["TCP"];
 
 /** Makes a connection, both ends of it here. */
 export async function connect(
-  kind: typeof CONNECTIONS[number],
+  kind: Connection,
 ): Promise<[Deno.Conn, Deno.Conn]> {
   if (kind === "TCP") {
     const hostname = "127.0.0.1";
