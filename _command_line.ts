@@ -136,9 +136,14 @@ function moduleWords(
   );
 }
 
+/** What carries a barrier where no option says so. Windows has no descriptor 3. */
+export function defaultChannel(): "fd" | "stdio" {
+  return Deno.build.os === "windows" ? "stdio" : "fd";
+}
+
 /** The variables that a module has to read to take part as it is told to. */
 function variables(options: CommandLineOptions): string[] {
-  const { channel = "fd" } = options;
+  const { channel = defaultChannel() } = options;
   const names = [];
   // A module that may not read where its channel is looks at descriptor 3.
   if (channel !== "fd" && channel !== "fd:3") names.push(CHANNEL_VARIABLE);

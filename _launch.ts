@@ -4,7 +4,7 @@
 
 import { CHANNEL_VARIABLE, STATE_VARIABLE } from "./_channel.ts";
 import { builtin, spawnOrThrow } from "./_deno_workarounds.ts";
-import { invalid } from "./_command_line.ts";
+import { defaultChannel, invalid } from "./_command_line.ts";
 import { isStdinChannel } from "./_stdio_channel.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
@@ -94,8 +94,7 @@ function socketOf(stream: unknown): Socket | undefined {
 
 /** The channel's descriptor in the child; none if that is stdin and stdout. */
 function channelDescriptor(channel: unknown): number | undefined {
-  const isWindows = Deno.build.os === "windows";
-  channel ??= isWindows ? "stdio" : "fd";
+  channel ??= defaultChannel();
   if (channel === "stdio") return undefined;
   const match = typeof channel === "string"
     ? /^fd(?::(\d{1,7}))?$/.exec(channel)
@@ -107,7 +106,7 @@ function channelDescriptor(channel: unknown): number | undefined {
       channel,
     );
   }
-  if (isWindows) {
+  if (Deno.build.os === "windows") {
     throw invalid(`'channel' must be "stdio" on Windows`, channel);
   }
   return fd;

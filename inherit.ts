@@ -50,7 +50,7 @@ export interface InheritBarrierOptions {
    * Where the channel is, for a program that cannot be told: one that may not
    * read `BARRIER_CHANNEL`, or that is started across `ssh` or into a container,
    * which pass no variables on. By default it is what `BARRIER_CHANNEL` says or,
-   * if that may not be read, `"fd"`, and on Windows `"stdio"`.
+   * if that may not be read, `"fd"`.
    */
   channel?: BarrierChannelKind | undefined;
   /**
@@ -186,10 +186,9 @@ function shown(value: string): string {
 
 /** Opens the channel of a process that may not read where it is. */
 async function findChannel(): Promise<BarrierChannel> {
-  if (mayRead(CHANNEL_VARIABLE)) {
+  if (mayRead(CHANNEL_VARIABLE) || Deno.build.os === "windows") {
     throw new Deno.errors.NotFound(`Cannot inherit a barrier: ${NOBODY}`);
   }
-  if (Deno.build.os === "windows") return await openChannel("stdio");
   try {
     return await openChannel("fd");
   } catch (cause) {

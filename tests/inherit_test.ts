@@ -4,9 +4,11 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { isInstalled } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
 import {
   childModule,
   inheritingModule,
+  json,
   readUntil,
   runParent,
 } from "./_helpers/scripts.ts";
@@ -192,4 +194,31 @@ Deno.test('Barrier.destroy() lets a child go on printing over "stdio"', async ()
   });
   assertEquals(await process.ready(), "last");
   assertEquals(await process.stdout.text(), "late\n");
+});
+
+/** Has a program take this system for Windows. */
+const ON_WINDOWS = `Object.defineProperty(Deno, "build", {
+  value: { ...Deno.build, os: "windows" },
+});`;
+
+Deno.test("inheritBarrier() takes no stdin and stdout for a channel on Windows that nobody said is one", async () => {
+  const module = inheritingModule(`
+    ${ON_WINDOWS}
+    console.log(await inheritBarrier({ optional: true }));
+  `);
+  const { stdout, stderr } = await run([Deno.execPath(), "run", module]);
+  assertEquals({ stdout, stderr }, { stdout: "undefined\n", stderr: "" });
+});
+
+Deno.test("inheritBarrier() finds the channel of a child without permissions that was spawned on Windows", async () => {
+  const child = inheritingModule(`
+    using parent = await inheritBarrier();
+    parent.place("ready");
+  `);
+  const { stdout, stderr } = await runParent(`
+    ${ON_WINDOWS}
+    await using child = spawnWithBarrier(${json(child)});
+    console.log(await child.ready());
+  `);
+  assertEquals({ stdout, stderr }, { stdout: "ready\n", stderr: "" });
 });
