@@ -174,7 +174,7 @@ export interface SpawnDenoOptions {
    * whole. A module over `"stdio"` or `"fd:N"` may also read the variable
    * `BARRIER_CHANNEL`, which says where its channel is.
    *
-   * Other than with `new Worker`, a module may import from Deno's default hosts
+   * Unlike a worker, a module may import from Deno's default hosts
    * (`jsr.io`, `deno.land` and others) whatever this says, as a child has to
    * import this module from there. `denoArgs: ["--cached-only"]` leaves it what
    * is cached already, `["--no-remote", "--no-npm"]` nothing.
