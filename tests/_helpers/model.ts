@@ -68,6 +68,7 @@ export class Model {
 
   /** What of it can be seen from outside. */
   get state(): string {
+    this.#serveReleased();
     return show(this, this.failure, this.waits);
   }
 
@@ -77,11 +78,13 @@ export class Model {
 
   /** Whether a wait keeps the process alive. */
   get isWaiting(): boolean {
+    this.#serveReleased();
     return this.waits.some(({ outcome }) => outcome === PENDING);
   }
 
   /** Lets something happen, and gives what a call returns at once. */
   apply(event: Event): boolean | void {
+    if ("arrived" in event || event.call !== "cancel") this.#serveReleased();
     if ("arrived" in event) return this.#arrive(event.arrived);
     switch (event.call) {
       case "place":
@@ -182,7 +185,13 @@ export class Model {
     const wait = this.waits[index];
     if (wait?.outcome !== PENDING) return;
     wait.outcome = wait.call === "step" ? "done" : "cancelled";
-    // What it had reserved is there for the others.
+  }
+
+  /**
+   * Serves the others from what a cancelled sync had reserved: at the end of the
+   * turn, or before whatever else happens in it, but for further cancels.
+   */
+  #serveReleased(): void {
     if (!this.#has("sync")) this.#serve(this.arrived.length);
   }
 
