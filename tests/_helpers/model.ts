@@ -38,6 +38,9 @@ interface Wait {
 /** Waits that take, and so end when either side aborts. */
 const TAKERS: WaitCall[] = ["waitNext", "syncNext", "sync", "step"];
 
+/** What neither takes barriers nor voids them. */
+const TAKES_NOTHING: string[] = ["cancel", "place", "waitAbortion"];
+
 /** One side of a barrier. */
 export class Model {
   barriers: number;
@@ -84,7 +87,9 @@ export class Model {
 
   /** Lets something happen, and gives what a call returns at once. */
   apply(event: Event): boolean | void {
-    if ("arrived" in event || event.call !== "cancel") this.#serveReleased();
+    if ("arrived" in event || !TAKES_NOTHING.includes(event.call)) {
+      this.#serveReleased();
+    }
     if ("arrived" in event) return this.#arrive(event.arrived);
     switch (event.call) {
       case "place":
@@ -189,7 +194,7 @@ export class Model {
 
   /**
    * Serves the others from what a cancelled sync had reserved: at the end of the
-   * turn, or before whatever else happens in it, but for further cancels.
+   * turn, or before anything in it that takes barriers or voids them.
    */
   #serveReleased(): void {
     if (!this.#has("sync")) this.#serve(this.arrived.length);
