@@ -192,9 +192,10 @@ async function findChannel(): Promise<BarrierChannel> {
   try {
     return await openChannel("fd");
   } catch (cause) {
-    throw new Deno.errors.NotFound(`Cannot inherit a barrier: ${NOBODY}`, {
-      cause,
-    });
+    throw new Deno.errors.NotFound(
+      `Cannot inherit a barrier: ${NOBODY}; if ${CHANNEL_VARIABLE} names it, use --allow-env=${CHANNEL_VARIABLE}`,
+      { cause },
+    );
   }
 }
 

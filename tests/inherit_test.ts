@@ -103,7 +103,7 @@ for (
   const [permissions, message] of [
     [
       [],
-      "nobody gave this process one, start it with spawnWithBarrier() or name its channel",
+      "nobody gave this process one, start it with spawnWithBarrier() or name its channel; if BARRIER_CHANNEL names it, use --allow-env=BARRIER_CHANNEL",
     ],
     [
       ["--allow-env"],
