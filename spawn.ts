@@ -256,7 +256,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * cannot go on with a process that died.
    *
    * @param options How long to wait, and a signal to cancel the wait.
-   * @returns The barrier's note.
+   * @returns {@linkcode Barrier.prototype.note}: the text of the newest barrier
+   * that had one.
    * @throws {BarrierAbortedError} If the barrier was aborted, or the process is
    * gone. The message names the process.
    * @throws {DOMException} With the name `TimeoutError`, if the time is over.
