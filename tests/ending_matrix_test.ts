@@ -4,7 +4,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type BarrierProcess, spawnWithBarrier } from "../mod.ts";
-import { allGone, isRunning } from "./_helpers/process_table.ts";
+import { allGone, isRunning, running } from "./_helpers/process_table.ts";
 import { json, parentModule, shell } from "./_helpers/scripts.ts";
 import { IS_UNIX } from "./_helpers/unix.ts";
 
@@ -96,7 +96,7 @@ const WAYS: Record<string, (kind: Kind, marker: string) => Promise<void>> = {
       await begin(kind, child);
     }
     await ended.status;
-    await allGone(marker);
+    await allGone(() => running(marker));
     await ended[Symbol.asyncDispose](); // until it has seen that itself
   },
   async "An exception ends a child"(kind, marker) {
@@ -115,7 +115,7 @@ const WAYS: Record<string, (kind: Kind, marker: string) => Promise<void>> = {
     await begin(kind, child);
     controller.abort();
     await child.status;
-    await allGone(marker);
+    await allGone(() => running(marker));
     await child[Symbol.asyncDispose](); // until it has seen that itself
     assert(child.signal.aborted);
   },
@@ -134,7 +134,7 @@ for (const [way, end] of Object.entries(WAYS)) {
       async fn() {
         const marker = `0.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
         await end(kind, marker);
-        await allGone(marker);
+        await allGone(() => running(marker));
       },
     });
   }

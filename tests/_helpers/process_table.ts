@@ -17,9 +17,24 @@ export async function isRunning(text: string): Promise<boolean> {
   return (await running(text)).length > 0;
 }
 
-/** Resolves when no process has a text among its arguments any more. */
-export async function allGone(text: string): Promise<void> {
-  while (await isRunning(text)) {
+/**
+ * The processes that work in a directory. Linux alone. A process that is just
+ * executing another program has no arguments for a moment; this it always has.
+ */
+export async function workingIn(directory: string): Promise<number[]> {
+  const path = await Deno.realPath(directory);
+  const pids: number[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const cwd = await Deno.readLink(`/proc/${name}/cwd`).catch(() => "");
+    if (cwd === path) pids.push(Number(name));
+  }
+  return pids;
+}
+
+/** Resolves when there are no such processes any more. */
+export async function allGone(find: () => Promise<number[]>): Promise<void> {
+  while ((await find()).length > 0) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

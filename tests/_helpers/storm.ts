@@ -18,7 +18,7 @@ import {
   type WaitStep,
 } from "../testdata/storm_side.ts";
 import type { WaitCall } from "./model.ts";
-import { allGone, running } from "./process_table.ts";
+import { allGone, workingIn } from "./process_table.ts";
 import { type CommandLine, start } from "./run.ts";
 import { canSee, possiblySent } from "./storm_rules.ts";
 import { TempDir } from "./temp_dir.ts";
@@ -172,13 +172,14 @@ export async function checkStorm(
   const sleepers = `${path}/sleepers`;
   try {
     const rage = storm.victim === "child"
-      ? loseChild(storm, logs, sleepers)
-      : loseParent(storm, logs, sleepers);
+      ? loseChild(storm, path, logs, sleepers)
+      : loseParent(storm, path, logs, sleepers);
     const status = await within(rage, "the survivor did not end");
-    await within(allGone(path), "a process was left behind");
+    const gone = allGone(() => workingIn(path));
+    await within(gone, "a process was left behind");
     checkLogs(storm, status, await readLogs(logs));
   } catch (cause) {
-    for (const pid of await running(path)) kill(pid, "SIGKILL");
+    for (const pid of await workingIn(path)) kill(pid, "SIGKILL");
     const texts = Object.entries(logs).map(async ([side, log]) =>
       `${side}:\n${await readText(log)}`
     );
@@ -225,10 +226,12 @@ function checkLogs(
 /** The child dies. The parent is this process. */
 async function loseChild(
   storm: Storm,
+  cwd: string,
   logs: Logs<string>,
   sleepers: string,
 ): Promise<Deno.CommandStatus> {
   await using child = spawnWithBarrier(childCommand(storm, logs, sleepers), {
+    cwd,
     channel: storm.channel,
     stderr: "null",
     killAfter: 1_000,
@@ -243,6 +246,7 @@ async function loseChild(
 /** The parent dies. It is a process of its own, and so is its child. */
 async function loseParent(
   storm: Storm,
+  cwd: string,
   logs: Logs<string>,
   sleepers: string,
 ): Promise<Deno.CommandStatus> {
@@ -256,7 +260,7 @@ async function loseParent(
         sleepers: storm.hasSiblings ? sleepers : undefined,
       },
     }),
-    { stdin: "null", stdout: "null", stderr: "null" },
+    { cwd, stdin: "null", stdout: "null", stderr: "null" },
   );
   await killVictim(storm, parent.pid, logs.parent, parent.status);
   return await parent.status;
@@ -275,7 +279,7 @@ function childCommand(
     channel: ">/dev/null",
     both: channel === "stdio" ? "<&0" : "",
   };
-  const script = `sleep 1000 ${
+  const script = `(cd / && exec sleep 1000) ${
     redirections[held]
   } & echo $! >>${sleepers}; exec "$@"`;
   return ["sh", "-c", script, "sh", ...command];

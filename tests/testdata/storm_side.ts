@@ -184,7 +184,7 @@ async function spawn(
 ): Promise<Barrier> {
   const { spawnWithBarrier } = await import("../../spawn.ts");
   const sleep = (): number => {
-    const sleeping = spawnWithBarrier(["sleep", "1000"]);
+    const sleeping = spawnWithBarrier(["sleep", "1000"], { cwd: "/" });
     sleeping.unref();
     return sleeping.pid;
   };
