@@ -42,7 +42,8 @@ export function invalid(expected: string, value: unknown): TypeError {
   );
 }
 
-function shown(value: unknown): string {
+/** Shows a value in an error. */
+export function shown(value: unknown): string {
   try {
     return cut(Deno.inspect(value), VALUE_MAX);
   } catch {
@@ -157,7 +158,9 @@ function lettingRead(
   flags: readonly string[],
 ): readonly string[] {
   if (variables.length === 0 || flags.some(decidesOnEnv)) return flags;
-  const list = flags.findLastIndex((flag) => flag.startsWith("--allow-env="));
+  const list = flags.findLastIndex((flag) =>
+    /^(?:--allow-env|-[a-zA-Z]*E)=/.test(flag)
+  );
   return list === -1
     ? [...flags, `--allow-env=${variables}`]
     : flags.with(list, `${flags[list]},${variables}`);
@@ -170,12 +173,14 @@ function isTraced({ env, clearEnv }: CommandLineOptions): boolean {
   return value === "1";
 }
 
-/** Whether a flag says of all variables whether they may be read. */
+/**
+ * Whether a flag says of all variables whether they may be read. A list, which
+ * may follow the last letter of short flags, says it of some.
+ */
 function decidesOnEnv(flag: string): boolean {
-  return flag === "--allow-env" ||
-    /^(?:-[^-]*[AEP]|--(?:allow-all|deny-env|ignore-env|permission-set))/.test(
-      flag,
-    );
+  return /^--(?:allow-all|(?:allow|deny|ignore)-env|permission-set(?:=.*)?)$/
+    .test(flag) ||
+    /^-[a-zA-Z]*(?:[AEP][a-zA-Z]+(?:=.*)?|[AE]|P(?:=.*)?)$/.test(flag);
 }
 
 function list(

@@ -20,6 +20,9 @@ export const NOTE_PREFIX = "+";
 /** The longest note, in bytes of UTF-8. */
 export const NOTE_MAX: number = LINE_MAX - NOTE_PREFIX.length;
 
+/** The longest reason, in bytes of UTF-8. */
+export const REASON_MAX: number = LINE_MAX - ABORT.length - 1;
+
 /** What a line means. */
 export type Message =
   | { kind: "barrier"; note?: string }

@@ -37,8 +37,8 @@ export interface ChildOutputOptions {
 
 /**
  * How long, in milliseconds, a barrier waits for what was printed before it to be
- * written. A reader of this process's stdout that has stopped reading must not
- * stop the barrier as well.
+ * written, from when it has arrived. A reader of this process's stdout that has
+ * stopped reading must not stop the barrier as well.
  */
 const WRITE_GRACE = 100;
 
@@ -49,12 +49,13 @@ export class ChildOutput {
   readonly #scanner: LineScanner | undefined;
   readonly #splitter: StdoutSplitter | undefined;
   readonly #deliver: (lines: Uint8Array) => void;
-  /** Lines that wait for the output in front of them, in order. */
-  readonly #lines: Uint8Array[] = [];
+  /** Lines that wait for the output in front of them, in order, until when. */
+  readonly #lines: { lines: Uint8Array; deadline: number }[] = [];
   #delivering: Promise<void> | undefined;
   /** Resolves when the last process that could print has closed it. */
   readonly ended: Promise<void>;
   #isEnded = false;
+  #isFinished = false;
 
   constructor(options: ChildOutputOptions) {
     const { source, kind, target, readyLine, isChannel, deliver } = options;
@@ -120,16 +121,22 @@ export class ChildOutput {
    */
   #deliverInOrder(lines: Uint8Array): void {
     if (!this.#delivering && !this.#isWriting) return this.#deliver(lines);
-    this.#lines.push(lines);
+    this.#lines.push({ lines, deadline: performance.now() + WRITE_GRACE });
     this.#delivering ??= this.#deliverLines();
   }
 
   async #deliverLines(): Promise<void> {
-    for (let lines; (lines = this.#lines.shift()) !== undefined;) {
-      if (this.#isWriting) await within(WRITE_GRACE, this.#flush());
-      this.#deliver(lines);
+    for (let next; (next = this.#lines.shift()) !== undefined;) {
+      const left = next.deadline - performance.now();
+      if (this.#isWriting && left > 0) await within(left, this.#flush());
+      this.#deliver(next.lines);
     }
     this.#delivering = undefined;
+  }
+
+  /** Waits until the lines that have arrived are delivered. */
+  async delivered(): Promise<void> {
+    await this.#delivering;
   }
 
   get #isWriting(): boolean {
@@ -143,21 +150,25 @@ export class ChildOutput {
   /** Waits until what was printed before the child exited has been read. */
   async drain(): Promise<void> {
     await drained(this.#source);
+    this.#splitter?.end();
     this.#scanner?.end();
     await this.#delivering;
   }
 
-  /** Waits until that has got where it goes, if it goes there by itself. */
+  /** Waits until what is forwarded has been written. */
   async finish(): Promise<void> {
     if (!(this.#sink instanceof ForwardSink)) return;
     await drained(this.#source);
+    this.#splitter?.end();
     await this.#flush();
+    this.#isFinished = true;
     this.#sink.hold(false);
   }
 
   /** Whether this process is to stay for what it has to forward. */
   hold(held: boolean): void {
-    if (this.#sink instanceof ForwardSink) this.#sink.hold(held);
+    if (!(this.#sink instanceof ForwardSink)) return;
+    this.#sink.hold(held && !this.#isFinished);
   }
 }
 
@@ -410,9 +421,18 @@ export class LineScanner {
 
 /** The note of a line that says that the program is ready. */
 function noteOf(match: RegExpExecArray): string {
-  const bytes = encode(printable((match[1] ?? match.input).toWellFormed()));
+  return oneLine(match[1] ?? match.input, NOTE_MAX);
+}
+
+/**
+ * Makes one line of any text, one that can be sent.
+ *
+ * @param size How many bytes it may have at the most.
+ */
+export function oneLine(text: string, size: number): string {
+  const line = text.slice(0, size).replace(/\p{Cc}+/gu, " ").toWellFormed();
   // A character that is cut in two is left out.
-  return new TextDecoder().decode(bytes.subarray(0, NOTE_MAX), {
+  return new TextDecoder().decode(encode(printable(line)).subarray(0, size), {
     stream: true,
   });
 }

@@ -22,7 +22,7 @@ import {
   readVariable,
   TRACE_VARIABLE,
 } from "./_channel.ts";
-import { invalid } from "./_command_line.ts";
+import { invalid, shown } from "./_command_line.ts";
 import {
   builtin,
   EventLoopReference,
@@ -31,8 +31,8 @@ import {
   surviveErrors,
 } from "./_deno_workarounds.ts";
 import { commandStatus, type Launched } from "./_launch.ts";
-import { printable } from "./_lines.ts";
-import { ChildInput, ChildOutput } from "./_output.ts";
+import { REASON_MAX } from "./_lines.ts";
+import { ChildInput, ChildOutput, oneLine } from "./_output.ts";
 import { SocketChannel, within } from "./_socket_channel.ts";
 import { TracedChannel } from "./_trace.ts";
 import { Barrier } from "./barrier.ts";
@@ -52,6 +52,15 @@ const KILL_AFTER = 5_000;
 
 /** How long, in milliseconds, `SIGKILL` may take to end a process group. */
 const KILL_GRACE = 2_000;
+
+/**
+ * How long, in milliseconds, the end of a process waits at the least for a reader
+ * of this process's stdout. One that has stopped reading is no reason to stay.
+ */
+const OUTPUT_GRACE = 1_000;
+
+/** Sent to nobody; whether it could be tells who is there. */
+const NO_SIGNAL = 0;
 
 /** How often, in milliseconds, a process group is looked for. */
 const GROUP_POLL = 10;
@@ -78,8 +87,8 @@ export interface ProcessOptions {
  */
 export function checkProcessOptions(options: ProcessOptions): void {
   const { signal, stopSignal, stopAfter, killAfter } = options;
-  checkDelay("stopAfter", stopAfter);
-  checkDelay("killAfter", killAfter);
+  checkDelay("Cannot spawn a child", "stopAfter", stopAfter);
+  checkDelay("Cannot spawn a child", "killAfter", killAfter);
   if (stopSignal !== undefined) {
     const { signals } = builtin<typeof import("node:os")>("node:os").constants;
     if (typeof stopSignal !== "string" || !Object.hasOwn(signals, stopSignal)) {
@@ -92,14 +101,16 @@ export function checkProcessOptions(options: ProcessOptions): void {
   signal?.throwIfAborted();
 }
 
-function checkDelay(name: string, value: unknown): void {
+function checkDelay(failure: string, name: string, value: unknown): void {
   if (value === undefined) return;
-  const expected =
-    `'${name}' must be a number of milliseconds from 0 to ${DELAY_MAX}`;
-  if (typeof value !== "number") throw invalid(expected, value);
-  if (!(value >= 0 && value <= DELAY_MAX)) {
-    throw new RangeError(invalid(expected, value).message);
-  }
+  if (typeof value === "number" && value >= 0 && value <= DELAY_MAX) return;
+  const message =
+    `${failure}: '${name}' must be a number of milliseconds from 0 to ${DELAY_MAX}, received ${
+      shown(value)
+    }`;
+  throw typeof value === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
 }
 
 /** A child process with its barrier, as `spawnWithBarrier` makes it. */
@@ -187,7 +198,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     const call: { stack?: string } = {};
     Error.captureStackTrace(call, this.ready);
     const { timeout, signal } = options;
-    checkDelay("timeout", timeout);
+    checkDelay(`Cannot wait for c${this.#name.slice(1)}`, "timeout", timeout);
     const timer = new AbortController();
     const timeoutId = timeout === undefined
       ? undefined
@@ -236,7 +247,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   #endWith(signal: AbortSignal): void {
     const onAbort = () => {
       const { reason } = signal;
-      this.abort(oneLine(reason), { cause: reason });
+      this.abort(describe(reason), { cause: reason });
       this.#end().catch(() => {});
     };
     signal.addEventListener("abort", onAbort, { once: true });
@@ -290,6 +301,8 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     } else {
       await within(UNKNOWN_GRACE, this.exited);
     }
+    // Over "stdio", barriers may still wait for what was printed before them.
+    await this.#stdout?.delivered();
     if (this.#exit) return; // which says more
     this.#channel.end(
       new BarrierAbortedError(`${this.#name} closed its channel`, {
@@ -311,17 +324,22 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     } = this.#options;
     this.destroy();
     if (!await this.#goneWithin(stopAfter)) {
-      this.#sendIfThere(stopSignal);
+      await this.#sendIfThere(stopSignal);
       // A process that is stopped acts on no other signal.
-      if (Deno.build.os !== "windows") this.#sendIfThere("SIGCONT");
+      if (Deno.build.os !== "windows") await this.#sendIfThere("SIGCONT");
       if (!await this.#goneWithin(killAfter)) {
-        this.#sendIfThere("SIGKILL");
+        await this.#sendIfThere("SIGKILL");
         if (this.#options.processGroup) await this.#goneWithin(KILL_GRACE);
       }
     }
     await this.exited;
-    // A stdout that nobody reads is no reason to stay.
-    await within(killAfter, Promise.all([this.status, this.#hungUp]));
+    // Also what nobody reads, so that no pipe stays open for it.
+    await Promise.all([
+      this.#hungUp,
+      this.#stdout?.drain(),
+      this.#stderr?.drain(),
+    ]);
+    await within(Math.max(killAfter, OUTPUT_GRACE), this.status);
   }
 
   async #goneWithin(ms: number): Promise<boolean> {
@@ -344,18 +362,22 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
 
   #groupExists(): boolean {
     try {
-      Deno.kill(-this.pid, "SIGCONT");
+      Deno.kill(-this.pid, NO_SIGNAL);
       return true;
     } catch (error) {
       return !(error instanceof Deno.errors.NotFound);
     }
   }
 
-  #sendIfThere(signal: Deno.Signal): void {
+  async #sendIfThere(signal: Deno.Signal): Promise<void> {
     try {
       if (!this.#isGone) this.#send(signal);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has just exited
+      if (!(error instanceof TypeError)) throw error;
+      // It has just exited, or seems to: a system that refuses the signal, and a
+      // permission that does not cover to ask it why, look the same.
+      await within(EXIT_GRACE, this.exited, { persistent: true });
+      if (!this.#exit) throw this.#refused(signal, error);
     }
   }
 
@@ -369,19 +391,24 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     const { processGroup } = this.#options;
     if (!processGroup && signalProcess(this.#launched.process, signal)) return;
     try {
-      Deno.kill(processGroup ? -this.pid : this.pid, signal as Deno.Signal);
+      if (processGroup) return Deno.kill(-this.pid, signal);
+      Deno.kill(this.pid, NO_SIGNAL); // which tells why it was not sent
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) {
-        throw this.#alreadyExited(signal);
+      if (cause instanceof Deno.errors.PermissionDenied) {
+        throw this.#refused(signal, cause);
       }
-      const isRefused = cause instanceof Deno.errors.PermissionDenied ||
+      const isGone = cause instanceof Deno.errors.NotFound ||
         cause instanceof Deno.errors.NotCapable;
-      if (!isRefused) throw cause;
-      throw new Deno.errors.PermissionDenied(
-        `${this.#cannotSend(signal)}: permission denied by the system`,
-        { cause },
-      );
+      if (!isGone) throw cause;
     }
+    throw this.#alreadyExited(signal);
+  }
+
+  #refused(signal: Deno.Signal | number, cause: unknown): Error {
+    return new Deno.errors.PermissionDenied(
+      `${this.#cannotSend(signal)}: permission denied by the system`,
+      { cause },
+    );
   }
 
   #alreadyExited(signal: Deno.Signal | number): TypeError {
@@ -451,11 +478,8 @@ function withStack<E extends Error>(error: E, call: { stack?: string }): E {
   return error;
 }
 
-/** The longest reason, in characters, that is made of another program's error. */
-const REASON_MAX = 1_000;
-
-/** Makes one line of whatever a signal was aborted with. */
-function oneLine(reason: unknown): string {
+/** Tells in one line what a signal was aborted with. */
+function describe(reason: unknown): string {
   let text: string;
   try {
     text = reason instanceof Error
@@ -466,6 +490,5 @@ function oneLine(reason: unknown): string {
   } catch {
     text = "a reason that cannot be read";
   }
-  const line = text.slice(0, REASON_MAX).replace(/\p{Cc}+/gu, " ");
-  return printable(line.toWellFormed());
+  return oneLine(text, REASON_MAX);
 }

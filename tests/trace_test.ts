@@ -238,7 +238,21 @@ for (
     ],
     ["all variables", { permissions: { env: true } }, "gggg", "gggg"],
     ["all permissions", { permissions: "all" }, "gggg", "gggg"],
+    [
+      "a list of variables by a short flag",
+      { denoArgs: ["-WE=LISTED"] },
+      "gpgp",
+      "ppgp",
+    ],
     ["all variables by a flag", { denoArgs: ["-RE"] }, "gggg", "gggg"],
+    ["all variables by a cluster", { denoArgs: ["-ER=/x"] }, "gggg", "gggg"],
+    ["a path that it may read", { denoArgs: ["-R=/APE"] }, "gppp", "pppp"],
+    [
+      "a list of variables that it may not read",
+      { denoArgs: ["--deny-env=LISTED"] },
+      "gpdp",
+      "ppdp",
+    ],
     ["a flag that forbids them", { denoArgs: ["--deny-env"] }, "dddd", "dddd"],
   ] as const
 ) {
