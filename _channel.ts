@@ -1,6 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** What a barrier is told, what it asks of its channel, and how it ends. */
+/*
+ * The interface between a barrier and its channel, their options and their error,
+ * and what the environment of a child says.
+ */
 
 /** Where a child finds what carries its barrier. */
 export const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
@@ -10,6 +13,16 @@ export const STATE_VARIABLE = "BARRIER_STATE";
 
 /** Whether what barriers do is printed to stderr: it is if this is "1". */
 export const TRACE_VARIABLE = "BARRIER_TRACE";
+
+/** The lowest descriptor, and the usual one, that can be a channel. */
+export const CHANNEL_FD = 3;
+
+/** The descriptor that a channel called `"fd"` or `"fd:N"` is; else none. */
+export function channelFd(name: string): number | undefined {
+  const digits = /^fd(?::(\d{1,7}))?$/.exec(name);
+  const fd = Number(digits?.[1] ?? CHANNEL_FD);
+  return digits === null || fd < CHANNEL_FD ? undefined : fd;
+}
 
 /** Reads a variable if that is allowed. */
 export function readVariable(variable: string): string | undefined {
@@ -57,6 +70,28 @@ export interface BarrierOptions {
    * @default {0}
    */
   barriers?: number | undefined;
+}
+
+/**
+ * Checks options, and adds the defaults.
+ *
+ * @throws {TypeError} If the role is neither side.
+ * @throws {RangeError} If the counter is not a safe integer.
+ */
+export function checkOptions(
+  { role = "parent", barriers = 0 }: BarrierOptions,
+): { role: BarrierRole; barriers: number } {
+  if (role !== "parent" && role !== "child") {
+    throw new TypeError(
+      `Cannot create a barrier as 'role' must be "parent" or "child": received ${role}`,
+    );
+  }
+  if (!Number.isSafeInteger(barriers)) {
+    throw new RangeError(
+      `Cannot create a barrier as 'barriers' must be a safe integer: received ${barriers}`,
+    );
+  }
+  return { role, barriers };
 }
 
 /** Options for {@linkcode BarrierAbortedError}. */

@@ -4,7 +4,7 @@
 
 import { CHANNEL_VARIABLE, readVariable, TRACE_VARIABLE } from "./_channel.ts";
 import { builtin, moduleCommand } from "./_deno_workarounds.ts";
-import { printable } from "./_lines.ts";
+import { cut } from "./_lines.ts";
 
 /** What is spawned: a Deno module, or the words of a command. */
 export type Target = string | URL | readonly string[];
@@ -65,11 +65,6 @@ export function programName(target: Target): string {
   const isFile = whole.startsWith("file:") || !isUrl(whole);
   const name = isFile ? whole.replace(/^.*[/\\](?=.)/s, "") : whole;
   return cut(name, NAME_MAX);
-}
-
-function cut(text: string, length: number): string {
-  const shown = text.length > length ? `${text.slice(0, length)}...` : text;
-  return printable(shown.toWellFormed());
 }
 
 /**

@@ -2,7 +2,7 @@
 
 /*
  * Every detour around a fault of Deno, so that the rest reads as if there were
- * none. Each says what Deno does, since when, what is known upstream, and when
+ * none; but for that of `_event_loop_reference.ts`. Each says what Deno does, since when, what is known upstream, and when
  * the detour can go.
  */
 
@@ -98,8 +98,8 @@ function verbatimArgument(arg: string): string {
  * `deno run x` falls back to a task or a script called `x`, in a `deno.json` or
  * `package.json` of the working directory, where there is no module of that name
  * (since 2.0, denoland/deno#24891); that runs in a shell, with no permission
- * asked, and a script can have any name, also that of a URL. `deno x` takes the
- * same flags and has no such fallback.
+ * asked, and a script can have any name, also that of a URL. Without the word
+ * `run`, Deno takes the same flags and has no such fallback.
  *
  * Remove when `deno run` can be told to run modules alone.
  */
@@ -251,36 +251,6 @@ function listens(socket: Socket): boolean {
     _handle: { listen(backlog: number): number };
   };
   return LISTENS.includes(handle.listen(1));
-}
-
-/** The longest delay, in milliseconds, that a timer takes. */
-const LONGEST_DELAY = 2 ** 31 - 1;
-
-/**
- * A reason of its own for the event loop to stay alive.
- *
- * The first timer of a program loads a module of Deno's, and that runs microtasks
- * before the timer is returned (2.9). One of them may take the reason back, or
- * give it again, so what is wanted is looked at once more behind that.
- *
- * Remove that look when making a timer runs nothing.
- */
-export class EventLoopReference {
-  #held = false;
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  /** Keeps the event loop alive, or no longer. */
-  hold(held: boolean): void {
-    this.#held = held;
-    if (this.#held && this.#timer === undefined) {
-      const timer = setInterval(() => {}, LONGEST_DELAY);
-      clearInterval(this.#timer);
-      this.#timer = timer;
-    }
-    if (this.#held || this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
 }
 
 /**

@@ -2,7 +2,12 @@
 
 /* Starting a process: its descriptors, its environment, and what can fail. */
 
-import { CHANNEL_VARIABLE, STATE_VARIABLE } from "./_channel.ts";
+import {
+  CHANNEL_FD,
+  CHANNEL_VARIABLE,
+  channelFd,
+  STATE_VARIABLE,
+} from "./_channel.ts";
 import { builtin, spawnOrThrow } from "./_deno_workarounds.ts";
 import { defaultChannel, invalid } from "./_command_line.ts";
 import { isStdinChannel } from "./_stdio_channel.ts";
@@ -42,11 +47,11 @@ export interface Launched {
   kinds: { stdout: OutputKind; stderr: OutputKind };
 }
 
-/** The lowest descriptor, and the usual one, that can be a channel. */
-const FIRST_FD = 3;
-
 /** A limit of Linux, unless an administrator raised it: 2 to the 20th. */
 const LAST_FD = 2 ** 20 - 1;
+
+/** The largest number of a user or a group that Node takes. */
+const ID_MAX = 2 ** 31 - 1;
 
 /**
  * Starts a process, or throws as `Deno.Command` does.
@@ -76,7 +81,7 @@ export function launch(
       stdio,
     });
   } catch (cause) {
-    throw spawnError(words[0]!, cause, cwd);
+    throw spawnError(words[0]!, cause, options);
   }
   return {
     process,
@@ -96,13 +101,10 @@ function socketOf(stream: unknown): Socket | undefined {
 function channelDescriptor(channel: unknown): number | undefined {
   channel ??= defaultChannel();
   if (channel === "stdio") return undefined;
-  const match = typeof channel === "string"
-    ? /^fd(?::(\d{1,7}))?$/.exec(channel)
-    : null;
-  const fd = Number(match?.[1] ?? FIRST_FD);
-  if (match === null || fd < FIRST_FD || fd > LAST_FD) {
+  const fd = typeof channel === "string" ? channelFd(channel) : undefined;
+  if (fd === undefined || fd > LAST_FD) {
     throw invalid(
-      `'channel' must be "fd", "fd:N" with a number from ${FIRST_FD} to ${LAST_FD}, or "stdio"`,
+      `'channel' must be "fd", "fd:N" with a number from ${CHANNEL_FD} to ${LAST_FD}, or "stdio"`,
       channel,
     );
   }
@@ -149,7 +151,7 @@ function descriptors(
   }
   // A descriptor between is left as it is: another program may have given it to
   // the child, as `make` does with its job server's.
-  const between = new Array<NodeStdio>(fd - FIRST_FD).fill("inherit");
+  const between = new Array<NodeStdio>(fd - CHANNEL_FD).fill("inherit");
   return {
     stdio: [
       nodeInput(stdin),
@@ -213,8 +215,8 @@ function checkRest(options: LaunchOptions): void {
   }
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (value === undefined) continue;
-    if (!Number.isInteger(value) || value < 0) {
-      throw invalid(`'${name}' must be an integer from 0 on`, value);
+    if (!Number.isInteger(value) || value < 0 || value > ID_MAX) {
+      throw invalid(`'${name}' must be an integer from 0 to ${ID_MAX}`, value);
     }
     if (isWindows) throw invalid(`'${name}' is not for Windows`, value);
   }
@@ -280,7 +282,7 @@ function variableKey(name: string): string {
 function spawnError(
   command: string,
   cause: unknown,
-  cwd: string | URL | undefined,
+  { channel, cwd }: LaunchOptions,
 ): unknown {
   const { code } = cause as NodeJS.ErrnoException;
   switch (code) {
@@ -293,6 +295,11 @@ function spawnError(
         { cause },
       );
     }
+    case "EBADF":
+      return new RangeError(
+        `Cannot spawn "${command}": the number of the channel "${channel}" is beyond this process's limit of open files`,
+        { cause },
+      );
     case "EMFILE":
     case "ENFILE":
       return new Error(

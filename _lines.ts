@@ -68,7 +68,7 @@ function encodeLine(
     throw new TypeError(
       `Cannot send ${what} ${
         quote(encode(text))
-      }: expected one line of text without control characters`,
+      }: expected one line of text without characters that control a terminal or the direction of writing`,
     );
   }
   const line = encode(`${prefix}${text}\n`);
@@ -193,6 +193,12 @@ export function printable(text: string): string {
     shown += isUnprintable(code) ? `\\u{${code.toString(16)}}` : char;
   }
   return shown;
+}
+
+/** Makes text safe for a terminal, and not longer than so many characters. */
+export function cut(text: string, length: number): string {
+  const shown = text.length > length ? `${text.slice(0, length)}...` : text;
+  return printable(shown.toWellFormed());
 }
 
 // Loops over character codes and not regular expressions, as compiling one of

@@ -40,7 +40,7 @@ export interface ChildOutputOptions {
  * written, from when it has arrived. A reader of this process's stdout that has
  * stopped reading must not stop the barrier as well.
  */
-const WRITE_GRACE = 100;
+export const WRITE_GRACE = 100;
 
 /** What a child prints on its stdout, or its stderr. */
 export class ChildOutput {
@@ -132,11 +132,6 @@ export class ChildOutput {
       this.#deliver(next.lines);
     }
     this.#delivering = undefined;
-  }
-
-  /** Waits until the lines that have arrived are delivered. */
-  async delivered(): Promise<void> {
-    await this.#delivering;
   }
 
   get #isWriting(): boolean {
@@ -374,7 +369,10 @@ class ByteQueue {
 }
 
 /** The longest beginning of a line, in characters, that is looked at. */
-const LINE_MAX = 64 * 1024;
+const SCANNED_MAX = 64 * 1024;
+
+/** A line ends with LF, or with the CR by which a program overwrites it. */
+const LINE_END = /[\r\n]/g;
 
 /** Looks for lines of a child's output that match a regular expression. */
 export class LineScanner {
@@ -383,6 +381,8 @@ export class LineScanner {
   readonly #decoder = new TextDecoder();
   /** A line whose end has not arrived yet. */
   #line = "";
+  /** Whether a CR came last. */
+  #afterCr = false;
 
   constructor(pattern: RegExp, onMatch: (match: RegExpExecArray) => void) {
     // A copy, as a "g" or "y" expression remembers where it was.
@@ -402,11 +402,17 @@ export class LineScanner {
 
   #add(text: string): void {
     for (let start = 0; start < text.length;) {
-      const newline = text.indexOf("\n", start);
-      const end = newline < 0 ? text.length : newline;
-      const room = Math.max(0, LINE_MAX - this.#line.length);
+      LINE_END.lastIndex = start;
+      const lineEnd = LINE_END.exec(text)?.[0];
+      const end = lineEnd ? LINE_END.lastIndex - 1 : text.length;
+      const room = Math.max(0, SCANNED_MAX - this.#line.length);
       this.#line += text.slice(start, Math.min(end, start + room));
-      if (newline >= 0) this.#endLine();
+      // CR LF is one end, and a CR may come in front of what it overwrites.
+      const isEmpty = end === start && this.#line === "";
+      if (lineEnd && !(isEmpty && (lineEnd === "\r" || this.#afterCr))) {
+        this.#endLine();
+      }
+      this.#afterCr = lineEnd === "\r";
       start = end + 1;
     }
   }

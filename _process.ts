@@ -25,16 +25,16 @@ import {
 import { invalid, shown } from "./_command_line.ts";
 import {
   builtin,
-  EventLoopReference,
   readDirectly,
   signalProcess,
   surviveErrors,
 } from "./_deno_workarounds.ts";
+import { DELAY_MAX, EventLoopReference } from "./_event_loop_reference.ts";
 import { commandStatus, type Launched } from "./_launch.ts";
 import { REASON_MAX } from "./_lines.ts";
-import { ChildInput, ChildOutput, oneLine } from "./_output.ts";
+import { ChildInput, ChildOutput, oneLine, WRITE_GRACE } from "./_output.ts";
 import { SocketChannel, within } from "./_socket_channel.ts";
-import { TracedChannel } from "./_trace.ts";
+import { describe, TracedChannel } from "./_trace.ts";
 import { Barrier } from "./barrier.ts";
 import type { BarrierProcess, BarrierReadyOptions } from "./spawn.ts";
 
@@ -65,9 +65,6 @@ const NO_SIGNAL = 0;
 /** How often, in milliseconds, a process group is looked for. */
 const GROUP_POLL = 10;
 
-/** The longest delay, in milliseconds, that `setTimeout` takes. */
-const DELAY_MAX = 2 ** 31 - 1;
-
 /** How a process is watched and ended; see `SpawnCommandOptions`. */
 export interface ProcessOptions {
   signal?: AbortSignal | undefined;
@@ -77,6 +74,9 @@ export interface ProcessOptions {
   stopAfter?: number | undefined;
   killAfter?: number | undefined;
 }
+
+/** The same, with a delay that depends on what was spawned. */
+type WatchOptions = ProcessOptions & { stopAfter: number };
 
 /**
  * Checks, before a process is started, what is needed once it runs.
@@ -122,7 +122,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   /** What errors call the process. */
   readonly #name: string;
   readonly #launched: Launched;
-  readonly #options: ProcessOptions;
+  readonly #options: WatchOptions;
   readonly #channel: SocketChannel;
   readonly #stdin: ChildInput | undefined;
   readonly #stdout: ChildOutput | undefined;
@@ -141,7 +141,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
    * @param program What errors call it.
    * @param options How to watch it, and to end it.
    */
-  constructor(launched: Launched, program: string, options: ProcessOptions) {
+  constructor(launched: Launched, program: string, options: WatchOptions) {
     const { channel, stdin, stdout, stderr } = connect(launched, options);
     const traced = readVariable(TRACE_VARIABLE) === "1"
       ? new TracedChannel(channel, `parent of ${launched.process.pid}`)
@@ -160,8 +160,8 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     surviveErrors(launched.process);
     this.ref();
     this.exited = this.#watchExit();
-    this.status = this.#finishOutput();
     this.#hungUp = this.exited.then((status) => this.#hangUp(status));
+    this.status = this.#finish();
     if (options.readyLine === undefined) this.#watchChannel();
     if (options.signal) this.#endWith(options.signal);
   }
@@ -209,7 +209,9 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
       if (isReady) return this.note;
     } catch (error) {
       if (error !== timer.signal.reason) throw error;
-      const message = `${this.#name} was not ready within ${timeout} ms`;
+      const { readyLine } = this.#options;
+      const why = readyLine ? `, in which no line matched ${readyLine}` : "";
+      const message = `${this.#name} was not ready within ${timeout} ms${why}`;
       throw withStack(new DOMException(message, "TimeoutError"), call);
     } finally {
       clearTimeout(timeoutId);
@@ -247,7 +249,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   #endWith(signal: AbortSignal): void {
     const onAbort = () => {
       const { reason } = signal;
-      this.abort(describe(reason), { cause: reason });
+      this.abort(oneLine(describe(reason), REASON_MAX), { cause: reason });
       this.#end().catch(() => {});
     };
     signal.addEventListener("abort", onAbort, { once: true });
@@ -273,6 +275,9 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     if (this.#options.readyLine || !this.#launched.socket) {
       await Promise.all([this.#stdout?.drain(), this.#stderr?.drain()]);
     }
+    // Who learns that the process failed is to find what it said before.
+    const finished = [this.#stdout?.finish(), this.#stderr?.finish()];
+    await within(WRITE_GRACE, Promise.all(finished));
     const how = status.signal
       ? `was killed by ${status.signal}`
       : `exited with code ${status.code}`;
@@ -281,9 +286,14 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     );
   }
 
-  async #finishOutput(): Promise<Deno.CommandStatus> {
+  /** Waits until the process is gone, and all that shows it has been done. */
+  async #finish(): Promise<Deno.CommandStatus> {
     const status = await this.exited;
-    await Promise.all([this.#stdout?.finish(), this.#stderr?.finish()]);
+    await Promise.all([
+      this.#hungUp,
+      this.#stdout?.finish(),
+      this.#stderr?.finish(),
+    ]);
     return status;
   }
 
@@ -301,8 +311,6 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     } else {
       await within(UNKNOWN_GRACE, this.exited);
     }
-    // Over "stdio", barriers may still wait for what was printed before them.
-    await this.#stdout?.delivered();
     if (this.#exit) return; // which says more
     this.#channel.end(
       new BarrierAbortedError(`${this.#name} closed its channel`, {
@@ -319,7 +327,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   async #stop(): Promise<void> {
     const {
       stopSignal = "SIGTERM",
-      stopAfter = 0,
+      stopAfter,
       killAfter = KILL_AFTER,
     } = this.#options;
     this.destroy();
@@ -333,12 +341,9 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
       }
     }
     await this.exited;
+    await this.#hungUp;
     // Also what nobody reads, so that no pipe stays open for it.
-    await Promise.all([
-      this.#hungUp,
-      this.#stdout?.drain(),
-      this.#stderr?.drain(),
-    ]);
+    await Promise.all([this.#stdout?.drain(), this.#stderr?.drain()]);
     await within(Math.max(killAfter, OUTPUT_GRACE), this.status);
   }
 
@@ -476,19 +481,4 @@ function withStack<E extends Error>(error: E, call: { stack?: string }): E {
     writable: true,
   });
   return error;
-}
-
-/** Tells in one line what a signal was aborted with. */
-function describe(reason: unknown): string {
-  let text: string;
-  try {
-    text = reason instanceof Error
-      ? String(reason.message)
-      : typeof reason === "string"
-      ? reason
-      : Deno.inspect(reason);
-  } catch {
-    text = "a reason that cannot be read";
-  }
-  return oneLine(text, REASON_MAX);
 }

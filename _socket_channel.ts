@@ -12,12 +12,12 @@ import type {
   BarrierReceiver,
 } from "./_channel.ts";
 import {
-  EventLoopReference,
   openInheritedSocket,
   runAtExit,
   SocketReference,
   watchWrites,
 } from "./_deno_workarounds.ts";
+import { EventLoopReference } from "./_event_loop_reference.ts";
 import type { Socket } from "node:net";
 
 /** What a {@linkcode SocketChannel} consists of. */
@@ -29,8 +29,8 @@ export interface SocketChannelOptions {
 }
 
 /**
- * A channel over one socket, or over two pipes. Whoever reads these delivers the
- * lines.
+ * A channel over one socket, or over two pipes. It does not read them itself: who
+ * does calls {@linkcode SocketChannel.prototype.deliver}.
  */
 export class SocketChannel implements BarrierChannel {
   readonly acceptsText: boolean;

@@ -38,7 +38,7 @@ import type {
   BarrierReceiver,
   BarrierWaitOptions,
 } from "./_channel.ts";
-import { encode, LF, LineReader, parseLine, printable } from "./_lines.ts";
+import { cut, encode, LF, LineReader, parseLine } from "./_lines.ts";
 import type { Barrier } from "./barrier.ts";
 
 /** How many characters of a note or a reason are shown. */
@@ -66,8 +66,8 @@ export class TracedChannel implements BarrierChannel {
     this.acceptsText = channel.acceptsText ?? false;
     this.#print = (event, text) => printLine(who, event, text);
     this.arrivals = new TracedArrivals((number, note) => {
-      // An abortion of the peer makes void what had arrived.
-      const verb = this.#barrier?.theyAborted ? "drop" : "take";
+      // An abortion makes void what had arrived.
+      const verb = this.#barrier?.isAborted ? "drop" : "take";
       this.#print(`${verb} ${number}`, note);
     });
   }
@@ -214,7 +214,7 @@ function printLine(who: string, event: string, text?: string): void {
   // No two lines of a process have the same time, so they sort as they came.
   const now = performance.timeOrigin + performance.now();
   last = Math.max(now, last + 0.001);
-  const more = text ? `: ${cut(text)}` : "";
+  const more = text ? `: ${cut(text, TEXT_MAX)}` : "";
   try {
     Deno.stderr.writeSync(
       encode(
@@ -226,14 +226,11 @@ function printLine(who: string, event: string, text?: string): void {
   }
 }
 
-function cut(text: string): string {
-  const shown = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}...` : text;
-  return printable(shown.toWellFormed());
-}
-
-function describe(reason: unknown): string {
+/** Tells what a signal was aborted with, whatever that is. */
+export function describe(reason: unknown): string {
   try {
-    return reason instanceof Error ? String(reason.message) : String(reason);
+    if (reason instanceof Error) return String(reason.message);
+    return typeof reason === "string" ? reason : Deno.inspect(reason);
   } catch {
     return "a reason that cannot be read";
   }

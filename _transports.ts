@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** The channels within a program, and over streams and ports of the user's. */
+/* The channels within a program, and over streams and ports of the user's. */
 
 import {
   BarrierAbortedError,
@@ -144,10 +144,8 @@ function isPort(transport: unknown): transport is BarrierPort {
 /** A channel over a pair of streams. */
 class StreamChannel implements BarrierChannel {
   readonly #streams: BarrierStreams;
-  readonly #reader: ReadableStreamDefaultReader<
-    Uint8Array | ArrayBuffer | string
-  >;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #reader!: ReadableStreamDefaultReader<Uint8Array | ArrayBuffer | string>;
+  #writer!: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #receiver: BarrierReceiver | undefined;
   #written: Promise<void> = Promise.resolve();
 
@@ -167,11 +165,12 @@ class StreamChannel implements BarrierChannel {
       );
     }
     this.#streams = streams;
-    this.#reader = readable.getReader();
-    this.#writer = (streams.write ? unbuffered(streams) : writable).getWriter();
   }
 
   open(receiver: BarrierReceiver): void {
+    const { readable, writable, write } = this.#streams;
+    this.#reader = readable.getReader();
+    this.#writer = (write ? unbuffered(this.#streams) : writable).getWriter();
     this.#receiver = receiver;
     this.unref();
     this.#read();

@@ -56,6 +56,7 @@ import {
   type BarrierOptions,
   type BarrierRole,
   type BarrierWaitOptions,
+  checkOptions,
 } from "./_channel.ts";
 import {
   encodeAbortion,
@@ -141,6 +142,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * @param channel What carries the bytes. It belongs to the barrier from now on.
    * @param options The role, and the counter to start from.
+   * @throws {TypeError} If `options.role` is neither side.
    * @throws {RangeError} If `options.barriers` is not a safe integer.
    *
    * @example Usage
@@ -158,12 +160,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * ```
    */
   constructor(channel: BarrierChannel, options: BarrierOptions = {}) {
-    const { role = "parent", barriers = 0 } = options;
-    if (!Number.isSafeInteger(barriers)) {
-      throw new RangeError(
-        `Cannot create a barrier as 'barriers' must be a safe integer: received ${barriers}`,
-      );
-    }
+    const { role, barriers } = checkOptions(options);
     this.#channel = channel;
     this.#role = role;
     this.#barriers = barriers;
@@ -203,19 +200,21 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * - Streams belong to the barrier from now on. If they have an `unref` method
    *   it is used, otherwise they keep the event loop alive until either side
-   *   hangs up. What was placed just before `Deno.exit` may be lost.
+   *   hangs up. A `Deno.Conn` is closed when both have. What was placed just before `Deno.exit` may be lost.
    * - A port keeps the event loop alive until either side hangs up; a worker
    *   until it is terminated or closes itself. Neither that nor the closing of a
    *   port shows at its other end: destroy the barrier first. An error that ends
-   *   a worker is a hang-up, and does not end this program.
+   *   a worker is a hang-up and, until this side is destroyed, does not end this
+   *   program.
    * - Put a barrier on a worker, and on its global scope, before anything is
    *   awaited: what arrives where nobody listens is lost.
    *
    * @param transport The streams, or the port.
    * @param options The role, and the counter to start from.
    * @returns The barrier.
-   * @throws {TypeError} If `transport` is neither streams nor a port, or its
-   * streams are locked.
+   * @throws {TypeError} If `transport` is neither streams nor a port, its streams
+   * are locked, or `options.role` is neither side.
+   * @throws {RangeError} If `options.barriers` is not a safe integer.
    *
    * @example Over a message channel
    * ```ts
@@ -402,8 +401,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * @param note One line of text that the barrier carries to the peer, which
    * reads it from {@linkcode Barrier.prototype.note}: at most 4,095 bytes of UTF-8
-   * without control characters.
-   * @returns `true` if the barrier was placed, `false` if either side aborted.
+   * without characters that control a terminal or the direction of writing.
+   * @returns `true` if placed, `false` if a side aborted, or this was destroyed.
    * @throws {TypeError} If `note` is not one line of text.
    * @throws {RangeError} If `note` is too long.
    *
@@ -435,10 +434,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * @param reason One line of text for the peer, which finds it in the message
    * of its {@linkcode BarrierAbortedError}: at most 4,090 bytes of UTF-8
-   * without control characters.
+   * without characters that control a terminal or the direction of writing.
    * @param options A `cause` for the error of this side's
    * {@linkcode Barrier.prototype.signal}. It is not sent.
-   * @returns `false` if the peer aborted already, `true` otherwise.
+   * @returns `false` if the peer aborted already, or this side was destroyed.
    * @throws {TypeError} If `reason` is not one line of text.
    * @throws {RangeError} If `reason` is too long.
    *
@@ -834,6 +833,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   #iAbort(line: Uint8Array, error: BarrierAbortedError): void {
     this.#iAborted = true;
+    this.#arrived.takeAll(); // which is void now
     this.#channel.send(line);
     this.#failWaits();
     this.#fail(error);

@@ -31,6 +31,7 @@
  * @module
  */
 
+import { EventLoopReference } from "./_event_loop_reference.ts";
 import { type Waiter, WaitQueue } from "./_wait_queue.ts";
 
 /**
@@ -38,9 +39,6 @@ import { type Waiter, WaitQueue } from "./_wait_queue.ts";
  * kernel's stays at `UINT_MAX`.
  */
 const ALL = 2 ** 31 - 1;
-
-/** The longest delay that a timer takes. */
-const LONG = 2 ** 31 - 1;
 
 /**
  * Options for {@linkcode Completion.prototype.wait} and
@@ -283,7 +281,7 @@ export class SharedCompletion {
   /** Those of them whose place in the engine's queue may still be there. */
   readonly #asleep = new WeakSet<Waiter<void>>();
   /** Keeps the event loop alive while one sleeps, which the engine does not. */
-  #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #sleeping = new EventLoopReference();
 
   /**
    * Makes a thread's own view of a completion that another thread has made.
@@ -415,8 +413,8 @@ export class SharedCompletion {
     const { last } = this.#waiters;
     const waiting = this.#waiters.wait(signal, this.#onCancel);
     const waiter = this.#waiters.last;
-    if (waiter && waiter !== last) { // else the signal is none
-      this.#timer ??= setInterval(() => {}, LONG);
+    if (waiter && waiter !== last) { // else it was rejected: that is no signal
+      this.#sleeping.hold(true);
       this.#sleep(waiter);
     }
     return waiting;
@@ -642,8 +640,7 @@ export class SharedCompletion {
   /** Lets the event loop end if nobody sleeps. */
   #unref(): void {
     if (this.#waiters.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#sleeping.hold(false);
   }
 
   /** Returns whether it was woken in time. */

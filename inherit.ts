@@ -23,7 +23,9 @@ import "./_wait_queue.ts";
 import "./_arrivals.ts";
 import {
   type BarrierChannel,
+  CHANNEL_FD,
   CHANNEL_VARIABLE,
+  channelFd,
   mayRead,
   readVariable,
   STATE_VARIABLE,
@@ -62,9 +64,6 @@ export interface InheritBarrierOptions {
   optional?: boolean | undefined;
 }
 
-/** The descriptor that a child inherits, unless it is told another. */
-const CHANNEL_FD = 3;
-
 /** Why there is no channel, and what to do. */
 const NOBODY =
   "nobody gave this process one, start it with spawnWithBarrier() or name its channel";
@@ -94,7 +93,8 @@ let inherited = false;
  * @throws {Deno.errors.BadResource} If the descriptor that was named is no
  * channel.
  * @throws {Deno.errors.Busy} If the barrier was inherited already.
- * @throws {TypeError} If the channel that was named, or the state, cannot be.
+ * @throws {TypeError} If `channel`, `BARRIER_CHANNEL` or `BARRIER_STATE` is not
+ * valid.
  *
  * @example Usage
  * ```ts ignore
@@ -203,9 +203,8 @@ async function openChannel(name: string): Promise<BarrierChannel> {
   if (name === "stdio") {
     return new StdioChannel();
   }
-  const digits = /^fd(?::(\d{1,7}))?$/.exec(name);
-  const fd = Number(digits?.[1] ?? CHANNEL_FD);
-  if (digits === null || fd < CHANNEL_FD) {
+  const fd = channelFd(name);
+  if (fd === undefined) {
     throw new TypeError(
       `Cannot inherit a barrier: the channel must be "fd", "fd:N" with a number from ${CHANNEL_FD} on, or "stdio", received ${
         shown(name)

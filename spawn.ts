@@ -307,8 +307,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * Ends the process. It destroys the barrier and gives the process `stopAfter`
    * to leave by itself, then sends `stopSignal` (and `SIGCONT`, so that a stopped
    * process can act on it), after `killAfter` `SIGKILL`, and waits for the
-   * status. It waits no longer than `killAfter` for a reader of this process's
-   * stdout that has stopped reading.
+   * status. It waits no longer than `killAfter`, or one second, for a reader of
+   * this process's stdout that has stopped reading.
    *
    * @returns A promise that resolves when the process is gone.
    * @throws {Deno.errors.PermissionDenied} If the process may not be signalled.
@@ -328,8 +328,8 @@ const MODULE_STOP_AFTER = 1_000;
  * module is Deno itself.
  *
  * If `BARRIER_TRACE` is `"1"`, what this side does is printed to stderr. A module
- * that gets that variable too may read it, whatever `permissions` say, unless
- * `denoArgs` say which variables it may read.
+ * that gets that variable too may read it, whatever `permissions` say, unless one
+ * of `denoArgs` decides on all variables (`--deny-env`, `-P`).
  *
  * @param module A Deno module, run by the same Deno as this process. A string
  * that is no URL is a path, relative to the child's `cwd`.

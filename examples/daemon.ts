@@ -16,12 +16,12 @@ import { spawnWithBarrier } from "@ipc/barrier";
     "--nofork",
     "--print-address=3",
   ]);
-  if (!await bus.waitNext()) throw bus.signal.reason; // it did not start
-  console.log(`The bus is ready at ${bus.note}`);
+  const address = await bus.ready();
+  console.log(`The bus is ready at ${address}`);
 
   const { stdout } = await new Deno.Command("dbus-send", {
     args: [
-      `--bus=${bus.note}`,
+      `--bus=${address}`,
       "--print-reply=literal",
       "--dest=org.freedesktop.DBus",
       "/org/freedesktop/DBus",

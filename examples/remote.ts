@@ -27,12 +27,10 @@ async function parent(
     ["ssh", "-T", ...options, host, "deno", "run", path, "child"],
     { channel: "stdio" },
   );
-  if (!await child.waitNext()) throw child.signal.reason;
-  console.log(`Frozen: ${child.note}`);
+  console.log(`Frozen: ${await child.ready()}`);
   console.log("Copying the disk");
   child.place();
-  if (!await child.waitNext()) throw child.signal.reason;
-  console.log(`Thawed: ${child.note}`);
+  console.log(`Thawed: ${await child.ready()}`);
   const { code } = await child.status;
   console.log(`The child has left with exit code ${code}`);
 }

@@ -15,8 +15,7 @@ async function parent(): Promise<void> {
     args: ["child"],
     permissions: { net: [hostname] },
   });
-  if (!await server.waitNext()) throw server.signal.reason; // it did not start
-  const url = `http://${hostname}:${server.note}/`;
+  const url = `http://${hostname}:${await server.ready()}/`;
   console.log(`The server is ready at ${url}`);
 
   const response = await fetch(url);

@@ -72,7 +72,7 @@ Deno.test("Barrier.abort() throws on a reason that is not one line of text", () 
     assertThrows(
       () => barrier.abort(reason),
       TypeError,
-      "expected one line of text without control characters",
+      "expected one line of text without characters that control a terminal or the direction of writing",
     );
   }
   const error = assertThrows(

@@ -77,7 +77,7 @@ Deno.test("Barrier.place() throws on a note that is not one line of text", async
     const error = assertThrows(() => barrier.place(note), TypeError);
     assertEquals(
       error.message,
-      `Cannot send note "${shown}": expected one line of text without control characters`,
+      `Cannot send note "${shown}": expected one line of text without characters that control a terminal or the direction of writing`,
     );
   }
   assertEquals(channel.sent, "");

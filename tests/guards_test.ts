@@ -137,7 +137,7 @@ Deno.test("BarrierProcess takes what the system delivers after it told of the ex
       kinds: { stdout: "null", stderr: "null" },
     },
     "stand-in",
-    {},
+    { stopAfter: 0 },
   );
   const next = child.waitNext();
   process.emit("exit", 0, null);

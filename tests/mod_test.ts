@@ -35,6 +35,7 @@ async function loadedWith(module: string): Promise<string[]> {
 }
 
 const QUEUE = ["_wait_queue.ts"];
+const COMPLETION = ["completion.ts", "_event_loop_reference.ts", ...QUEUE];
 const BARRIER = [
   "barrier.ts",
   "_arrivals.ts",
@@ -49,6 +50,7 @@ const SPAWN = [
   "spawn.ts",
   "_command_line.ts",
   "_deno_workarounds.ts",
+  "_event_loop_reference.ts",
   "_launch.ts",
   "_output.ts",
   "_process.ts",
@@ -61,10 +63,10 @@ const SPAWN = [
 for (
   const [module, loaded] of [
     ["barrier.ts", BARRIER],
-    ["completion.ts", ["completion.ts", ...QUEUE]],
+    ["completion.ts", COMPLETION],
     ["inherit.ts", INHERIT],
     ["spawn.ts", SPAWN],
-    ["mod.ts", ["mod.ts", "completion.ts", ...SPAWN]],
+    ["mod.ts", ["mod.ts", ...new Set([...COMPLETION, ...SPAWN])]],
   ] as const
 ) {
   Deno.test(`Importing ${module} loads what it needs, and no module of Node's`, async () => {

@@ -195,8 +195,11 @@ test("spawnWithBarrier() throws for an option of the wrong type, and starts noth
     ["x", 'the options must be an object, received "x"'],
     [{ clearEnv: 1 }, "'clearEnv' must be a boolean, received 1"],
     [{ processGroup: "yes" }, "'processGroup' must be a boolean"],
-    [{ uid: 1.5 }, "'uid' must be an integer from 0 on, received 1.5"],
-    [{ gid: -1 }, "'gid' must be an integer from 0 on, received -1"],
+    [
+      { uid: 1.5 },
+      "'uid' must be an integer from 0 to 2147483647, received 1.5",
+    ],
+    [{ gid: -1 }, "'gid' must be an integer from 0 to 2147483647, received -1"],
     [{ cwd: 7 }, "'cwd' must be a string or a URL, received 7"],
     [{ env: "A=b" }, "'env' must be an object"],
     [{ env: { A: 1 } }, `the variable "A" in 'env' must be a string`],
