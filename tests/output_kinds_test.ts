@@ -10,6 +10,7 @@ import {
   inheritingModule,
   json,
   parentModule,
+  readUntil,
   runParent,
   shell,
   startParent,
@@ -135,6 +136,43 @@ test('spawnWithBarrier() hands the null device, not the channel, to a helper bel
   );
   child.place("for the child");
   assertEquals(await Array.fromAsync(child), ["read 0", "for the child"]);
+});
+
+test("BarrierProcess takes what was placed while nobody reads this process's stdout, and before the channel was closed", async () => {
+  const script = `head -c 300000 /dev/zero
+    i=0; while [ $i -lt 40 ]; do
+      i=$((i + 1)); printf 'line\\n\\036+%s\\n' $i; sleep 0.01
+    done
+    exec sleep 1000 >&-`;
+  const parent = startParent(`
+    await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      channel: "stdio",
+      killAfter: 0,
+    });
+    let last;
+    for await (const note of child) last = note;
+    console.error(last);
+  `);
+  const stderr = parent.stderr.getReader();
+  assertEquals(await readUntil(stderr, "\n"), "40\n");
+  await parent.stdout.cancel();
+  await parent.stdin.close();
+  await parent.status;
+  await stderr.cancel();
+});
+
+test("BarrierProcess.status resolves behind a half line of the protocol, though another process holds stdout", async () => {
+  const script = "sleep 1000 <&- 2>&- & echo $!; printf 'a\\036+half a line'";
+  const { stdout } = await runParent(`
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      channel: "stdio",
+    });
+    await child.status;
+    Deno.exit();
+  `);
+  const [sleeper, rest] = stdout.split("\n");
+  assertEquals(rest, "a\x1e+half a line");
+  Deno.kill(Number(sleeper), "SIGKILL");
 });
 
 test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {

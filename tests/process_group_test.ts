@@ -113,6 +113,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "BarrierProcess.kill() leaves a group stopped that is stopped",
+  ignore: ignore || Deno.build.os !== "linux",
+  async fn() {
+    // The one that was started is gone, so that the group is looked for.
+    await using child = shell(
+      "sleep 1000 & echo $! >&3",
+      { processGroup: true },
+    );
+    const member = Number(await child.ready());
+    await child.exited;
+    const state = () =>
+      Deno.readTextFileSync(`/proc/${member}/stat`).split(") ")[1]![0];
+    child.kill("SIGSTOP");
+    while (state() !== "T") await new Promise((go) => setTimeout(go));
+    child.kill("SIGURG");
+    assertEquals(state(), "T");
+  },
+});
+
 test("spawnWithBarrier() throws for 'processGroup' where it may not signal a group", async () => {
   const { stderr } = await runParent(
     `

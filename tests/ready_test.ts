@@ -112,6 +112,16 @@ test("spawnWithBarrier() finds a readyLine without an end at the exit, and one r
   ]);
 });
 
+test("spawnWithBarrier() takes what a CR overwrites for a line", async () => {
+  const script =
+    "printf '10%%\\r'; sleep 0.01; printf '\\n\\r\\n20%%\\r\\r\\nReady\\r'; exec sleep 1000";
+  await using child = shell(script, { readyLine: /.*/, stdout: "null" });
+  const notes = child[Symbol.asyncIterator]();
+  for (const note of ["10%", "20%", "Ready"]) {
+    assertEquals((await notes.next()).value, note);
+  }
+});
+
 test("spawnWithBarrier() removes colours, control characters and CR from a readyLine", async () => {
   const script =
     `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in \\t5 ms\\r\\n'`;

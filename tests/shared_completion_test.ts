@@ -269,6 +269,25 @@ Deno.test("SharedCompletion.wait() that was cancelled lets the process end", asy
   });
 });
 
+for (
+  const [what, call] of [
+    ["was cancelled", "controller.abort()"],
+    ["was served", "completion.complete(); completion.tryWait()"],
+  ]
+) {
+  Deno.test(`SharedCompletion.wait() that ${what} while Deno made its first timer lets the process end`, async () => {
+    const output = await runProgram(`
+      addEventListener("load", () => {
+        const controller = new AbortController();
+        queueMicrotask(() => { ${call} });
+        const { signal } = controller;
+        completion.wait({ signal }).catch(() => {}).then(() => console.log("gone"));
+      });
+    `);
+    assertEquals(output, { code: 0, stdout: "gone\n", stderr: "" });
+  });
+}
+
 Deno.test("SharedCompletion.waitSync() blocks until another thread completes", () => {
   const completion = new SharedCompletion();
   using _thread = start("complete", completion);

@@ -16,6 +16,14 @@ test("spawnWithBarrier() throws the reason of a signal that is aborted already",
   );
 });
 
+test("spawnWithBarrier() throws for a descriptor beyond the limit", () => {
+  assertThrows(
+    () => shell(":", { channel: "fd:1048575" }),
+    RangeError,
+    `Cannot spawn "sh": the number of the channel "fd:1048575" is beyond this process's limit of open files`,
+  );
+});
+
 Deno.test("spawnWithBarrier() throws for a command that cannot be started", () => {
   const before = openDescriptors();
   assertThrows(
