@@ -164,8 +164,12 @@ Deno.test({
     "BarrierProcess[Symbol.asyncDispose]() closes the pipe of output that nobody has read",
   ignore: !IS_UNIX || Deno.build.os !== "linux",
   async fn() {
-    // More than is kept, by what the pipe holds.
-    const length = 16 * 1024 * 1024 + 32_768;
+    // It is ready when it has written more than is kept and the pipe holds.
+    const script = `
+      head -c 40000000 /dev/zero &
+      while [ $(sed -n "s/wchar: //p" /proc/$!/io) -lt 16842753 ]; do :; done
+      echo >&3
+      wait`;
     const { stdout } = await runParent(
       `
       const pipes = () => {
@@ -181,8 +185,8 @@ Deno.test({
       const before = pipes();
       {
         await using child = spawnWithBarrier(
-          ["sh", "-c", "head -c ${length} /dev/zero; echo >&3; exec sleep 1000"],
-          { stdout: "piped" },
+          ["sh", "-c", ${json(script)}],
+          { stdout: "piped", processGroup: true },
         );
         await child.ready();
       }
