@@ -14,7 +14,7 @@ import {
 import type { OutputKind } from "./_launch.ts";
 import { encode, encodeBarrier, NOTE_MAX, printable } from "./_lines.ts";
 import { drained, ended, within } from "./_socket_channel.ts";
-import { StdoutSplitter } from "./_stdout_splitter.ts";
+import { concat, StdoutSplitter } from "./_stdout_splitter.ts";
 import type { Socket } from "node:net";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */
@@ -64,7 +64,7 @@ export class ChildOutput {
     if (readyLine) {
       this.#scanner = new LineScanner(
         readyLine,
-        (match) => this.#deliverInOrder(encodeBarrier(noteOf(match))),
+        (matches) => this.#deliverInOrder(concat(matches.map(barrierOf))),
       );
     }
     if (isChannel) {
@@ -275,11 +275,12 @@ class StreamSink implements Sink {
         onCancel();
       },
     });
+    const rest = async () => new Blob(await Array.fromAsync(stream));
     this.stream = Object.assign(stream, {
-      arrayBuffer: () => new Response(stream).arrayBuffer(),
-      bytes: () => new Response(stream).bytes(),
-      json: () => new Response(stream).json(),
-      text: () => new Response(stream).text(),
+      arrayBuffer: async () => (await rest()).arrayBuffer(),
+      bytes: async () => (await rest()).bytes(),
+      json: async () => JSON.parse(await (await rest()).text()),
+      text: async () => (await rest()).text(),
     });
   }
 
@@ -377,17 +378,21 @@ const LINE_END = /[\r\n]/g;
 /** Looks for lines of a child's output that match a regular expression. */
 export class LineScanner {
   readonly #pattern: RegExp;
-  readonly #onMatch: (match: RegExpExecArray) => void;
+  readonly #onMatches: (matches: RegExpExecArray[]) => void;
   readonly #decoder = new TextDecoder();
   /** A line whose end has not arrived yet. */
   #line = "";
   /** Whether a CR came last. */
   #afterCr = false;
 
-  constructor(pattern: RegExp, onMatch: (match: RegExpExecArray) => void) {
+  /** @param onMatches Called with the matches of what arrives together. */
+  constructor(
+    pattern: RegExp,
+    onMatches: (matches: RegExpExecArray[]) => void,
+  ) {
     // A copy, as a "g" or "y" expression remembers where it was.
     this.#pattern = new RegExp(pattern);
-    this.#onMatch = onMatch;
+    this.#onMatches = onMatches;
   }
 
   read(bytes: Uint8Array): void {
@@ -401,6 +406,7 @@ export class LineScanner {
   }
 
   #add(text: string): void {
+    const matches: RegExpExecArray[] = [];
     for (let start = 0; start < text.length;) {
       LINE_END.lastIndex = start;
       const lineEnd = LINE_END.exec(text)?.[0];
@@ -410,24 +416,26 @@ export class LineScanner {
       // CR LF is one end, and a CR may come in front of what it overwrites.
       const isEmpty = end === start && this.#line === "";
       if (lineEnd && !(isEmpty && (lineEnd === "\r" || this.#afterCr))) {
-        this.#endLine();
+        const match = this.#endLine();
+        if (match) matches.push(match);
       }
       this.#afterCr = lineEnd === "\r";
       start = end + 1;
     }
+    if (matches.length > 0) this.#onMatches(matches);
   }
 
-  #endLine(): void {
+  #endLine(): RegExpExecArray | null {
     this.#pattern.lastIndex = 0;
     const match = this.#pattern.exec(plainText(this.#line));
     this.#line = "";
-    if (match) this.#onMatch(match);
+    return match;
   }
 }
 
-/** The note of a line that says that the program is ready. */
-function noteOf(match: RegExpExecArray): string {
-  return oneLine(match[1] ?? match.input, NOTE_MAX);
+/** The barrier that a line stands for which says that the program is ready. */
+function barrierOf(match: RegExpExecArray): Uint8Array {
+  return encodeBarrier(oneLine(match[1] ?? match.input, NOTE_MAX));
 }
 
 /**
@@ -436,19 +444,27 @@ function noteOf(match: RegExpExecArray): string {
  * @param size How many bytes it may have at the most.
  */
 export function oneLine(text: string, size: number): string {
-  const line = text.slice(0, size).replace(/\p{Cc}+/gu, " ").toWellFormed();
+  const line = text.slice(0, size).replace(CONTROLS, " ").toWellFormed();
   // A character that is cut in two is left out.
   return new TextDecoder().decode(encode(printable(line)).subarray(0, size), {
     stream: true,
   });
 }
 
-/** Removes colours and whatever else controls a terminal. */
+const CONTROL = /\p{Cc}/u;
+const CONTROLS = /\p{Cc}/gu;
+const ESCAPES =
+  // deno-lint-ignore no-control-regex -- this is what they are
+  /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;
+
+/**
+ * Removes colours and whatever else controls a terminal. A tab, which a note
+ * cannot have either, becomes a space.
+ */
 function plainText(line: string): string {
-  const escapes =
-    // deno-lint-ignore no-control-regex -- this is what they are
-    /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;
-  return line.replace(escapes, "").replace(/\p{Cc}/gu, "");
+  return CONTROL.test(line)
+    ? line.replace(ESCAPES, "").replaceAll("\t", " ").replace(CONTROLS, "")
+    : line;
 }
 
 /** A child's stdin, as a stream for the caller. */

@@ -136,7 +136,8 @@ export class StdoutSplitter {
   }
 }
 
-function concat(parts: Uint8Array[]): Uint8Array {
+/** Puts bytes together. */
+export function concat(parts: Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);

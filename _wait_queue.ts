@@ -76,6 +76,7 @@ export class WaitQueue<T> {
     const cancel = () => {
       onCancel?.(waiter);
       if (!waiter.waiting) return;
+      waiter.unlisten = undefined; // as the signal has done that
       this.remove(waiter);
       waiter.reject(signal.reason);
     };

@@ -261,6 +261,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * @throws {BarrierAbortedError} If the barrier was aborted, or the process is
    * gone. The message names the process.
    * @throws {DOMException} With the name `TimeoutError`, if the time is over.
+   * @throws {TypeError} If `timeout` is no number.
+   * @throws {RangeError} If `timeout` is out of range.
    *
    * @example Usage
    * ```ts
