@@ -150,10 +150,13 @@ export function signalProcess(
  * alone one that was unreferenced; whoever calls this keeps the event loop alive
  * by a reference of its own.
  *
- * Remove when a dropped process is left alone.
+ * In a worker nothing is done: Deno closes no socket of a worker that has ended
+ * (2.9), so such a process would never see that, and is better killed.
+ *
+ * Remove when a dropped process is left alone, and a worker's sockets are closed.
  */
 export function surviveErrors(child: ChildProcess): void {
-  child.unref();
+  if (!("WorkerGlobalScope" in globalThis)) child.unref();
 }
 
 /** How many bytes are read at once. */

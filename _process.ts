@@ -184,6 +184,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
 
   unref(): void {
     this.#hold(false);
+    this.#launched.process.unref(); // which matters in a worker
   }
 
   #hold(held: boolean): void {

@@ -2,7 +2,7 @@
 
 /** What a child's stdin, stdout and stderr really are. */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
@@ -173,6 +173,20 @@ test("BarrierProcess.status resolves behind a half line of the protocol, though 
   const [sleeper, rest] = stdout.split("\n");
   assertEquals(rest, "a\x1e+half a line");
   Deno.kill(Number(sleeper), "SIGKILL");
+});
+
+test("BarrierProcess.stdout.text() gives what was not read before, as Deno's does", async () => {
+  await using child = shell("echo one; read -r _ <&3; echo two", {
+    stdout: "piped",
+  });
+  const reader = child.stdout.getReader();
+  await reader.read();
+  reader.releaseLock();
+  child.place();
+  assertEquals(await child.stdout.text(), "two\n");
+  const locked = child.stdout.getReader();
+  await assertRejects(() => child.stdout.text(), TypeError);
+  await locked.cancel();
 });
 
 test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {

@@ -122,9 +122,9 @@ test("spawnWithBarrier() takes what a CR overwrites for a line", async () => {
   }
 });
 
-test("spawnWithBarrier() removes colours, control characters and CR from a readyLine", async () => {
+test("spawnWithBarrier() removes colours and control characters from a readyLine, and takes a tab for a space", async () => {
   const script =
-    `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in \\t5 ms\\r\\n'`;
+    `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in\\t5 ms\\r\\n'`;
   assertEquals(await notes(script, /^ready in 5 ms$/), ["ready in 5 ms"]);
   assertEquals(await notes("printf 're\\342\\200\\256ady\\n'", /ady/), [
     "re\\u{202e}ady",
