@@ -152,7 +152,7 @@ test("spawnWithBarrier() throws for 'processGroup' where it may not signal a gro
 for (const fd of [3, 4, 10, 100]) {
   Deno.test({
     name:
-      `spawnWithBarrier() makes descriptor ${fd} the channel for "fd:${fd}", and leaves those below as they are`,
+      `spawnWithBarrier() makes descriptor ${fd} the channel for "fd:${fd}"`,
     ignore: ignore || !isInstalled("bash"),
     async fn() {
       await using child = spawnWithBarrier(
@@ -194,6 +194,26 @@ for (const fd of [3, 4, 10, 100]) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "spawnWithBarrier() leaves the descriptors below that of its channel as they are",
+  ignore: ignore || !isInstalled("bash"),
+  async fn() {
+    const { stdout } = await runParent(
+      `
+      await using child = spawnWithBarrier(
+        ["bash", "-c", "read -ru60 line; echo $line >&70"],
+        { channel: "fd:70" },
+      );
+      console.log(await child.ready());
+      `,
+      undefined,
+      ["bash", "-c", 'exec 60<<<"of another program"; exec "$@"', "bash"],
+    );
+    assertEquals(stdout, "of another program\n");
+  },
+});
 
 Deno.test({
   name:
