@@ -78,8 +78,9 @@ export interface SpawnOptions {
   /**
    * For programs that know nothing of barriers: every line that they print on
    * stdout or stderr and that matches counts as a barrier that they placed. Its
-   * note is the first capture group or, without one, the line. Colours and
-   * control characters are removed before.
+   * note is the first capture group or, without one, the line. A line ends with
+   * LF, or with the CR by which it is overwritten. Colours and control characters
+   * are removed before, and a tab becomes a space.
    *
    * The program has to stay in the foreground. That it closes its descriptors
    * means nothing; the barrier ends when the process is gone and what it had
@@ -90,10 +91,12 @@ export interface SpawnOptions {
   /**
    * Whether the child leads a process group of its own, and all signals go to
    * the whole group: for `sh -c`, `npm run`, and whatever starts programs of its
-   * own. It is over when the whole group is.
+   * own. It is over when the whole group is. What makes another group or session
+   * is not reached (`su -c`, `setsid`, a daemon).
    *
-   * A terminal's Ctrl-C then reaches this process alone, which has to end the
-   * child; and this process needs `--allow-run` for all programs. Not for
+   * The group is a session without a terminal, so none of it can ask for a
+   * password. A terminal's Ctrl-C reaches this process alone, which has to end
+   * the child; and this process needs `--allow-run` for all programs. Not for
    * Windows.
    *
    * @default {false}

@@ -3,16 +3,17 @@
 // A development environment: Redis, PostgreSQL with a cluster of its own, and a
 // server that needs both. Nothing of the first two knows of barriers. They start
 // side by side, are used when all are ready, and end in reverse order: at the
-// end, when one of them fails to start, and at Ctrl-C or SIGTERM. Then nothing is
-// left of them.
+// end, when one of them fails to start, at Ctrl-C or SIGTERM, and when the
+// terminal is closed. Then nothing is left of them.
 //
 //     deno run --allow-all examples/services.ts
 
 import { inheritBarrier, spawnWithBarrier } from "@ipc/barrier";
 
 const stop = new AbortController();
-for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.addSignalListener(name, () => {
+const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+for (const [name, code] of Object.entries(signals)) {
+  Deno.addSignalListener(name as Deno.Signal, () => {
     Deno.exitCode = code;
     stop.abort(new Error(`Stopped by ${name}`));
   });

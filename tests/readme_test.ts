@@ -149,7 +149,13 @@ Deno.test("README.md shares a barrier with a worker", async () => {
   );
 });
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (
+  const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const
+) {
   Deno.test({
     name:
       `README.md ends every child in order at ${signal}, and exits with ${code}`,

@@ -81,7 +81,13 @@ All have ended
   },
 });
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (
+  const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const
+) {
   Deno.test({
     name:
       `examples/services.ts ends its services at ${signal}, and exits with ${code}`,
