@@ -2,8 +2,8 @@
 
 /*
  * Every detour around a fault of Deno, so that the rest reads as if there were
- * none; but for that of `_event_loop_reference.ts`. Each says what Deno does, since when, what is known upstream, and when
- * the detour can go.
+ * none; but for that of `_event_loop_reference.ts`. Each says what Deno does,
+ * since when, what is known upstream, and when the detour can go.
  */
 
 import type { ChildProcess, SpawnOptions } from "node:child_process";

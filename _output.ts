@@ -452,7 +452,7 @@ export function oneLine(text: string, size: number): string {
 }
 
 const CONTROL = /\p{Cc}/u;
-const CONTROLS = /\p{Cc}/gu;
+const CONTROLS = /\p{Cc}+/gu;
 const ESCAPES =
   // deno-lint-ignore no-control-regex -- this is what they are
   /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;

@@ -380,8 +380,8 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
       if (!this.#isGone) this.#send(signal);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      // It has just exited, or seems to: a system that refuses the signal, and a
-      // permission that does not cover to ask it why, look the same.
+      if (!(error.cause instanceof Deno.errors.NotCapable)) return;
+      // It has exited, unless the system has refused the signal.
       await within(EXIT_GRACE, this.exited, { persistent: true });
       if (!this.#exit) throw this.#refused(signal, error);
     }
@@ -404,8 +404,9 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
         throw this.#refused(signal, cause);
       }
       const isGone = cause instanceof Deno.errors.NotFound ||
-        cause instanceof Deno.errors.NotCapable;
+        cause instanceof Deno.errors.NotCapable; // it may not be asked
       if (!isGone) throw cause;
+      throw this.#alreadyExited(signal, cause);
     }
     throw this.#alreadyExited(signal);
   }
@@ -417,10 +418,9 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     );
   }
 
-  #alreadyExited(signal: Deno.Signal | number): TypeError {
-    return new TypeError(
-      `${this.#cannotSend(signal)}: it has already exited`,
-    );
+  #alreadyExited(signal: Deno.Signal | number, cause?: unknown): TypeError {
+    const message = `${this.#cannotSend(signal)}: it has already exited`;
+    return new TypeError(message, { cause });
   }
 
   #cannotSend(signal: Deno.Signal | number): string {
