@@ -420,7 +420,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
 
   #alreadyExited(signal: Deno.Signal | number, cause?: unknown): TypeError {
     const message = `${this.#cannotSend(signal)}: it has already exited`;
-    return new TypeError(message, { cause });
+    return new TypeError(message, cause === undefined ? {} : { cause });
   }
 
   #cannotSend(signal: Deno.Signal | number): string {
