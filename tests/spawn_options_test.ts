@@ -6,7 +6,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { openDescriptors } from "./_helpers/descriptors.ts";
 import { runParent, shell } from "./_helpers/scripts.ts";
-import { test } from "./_helpers/unix.ts";
+import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 test("spawnWithBarrier() throws the reason of a signal that is aborted already", () => {
   assertThrows(
@@ -16,12 +16,17 @@ test("spawnWithBarrier() throws the reason of a signal that is aborted already",
   );
 });
 
-test("spawnWithBarrier() throws for a descriptor beyond the limit", () => {
-  assertThrows(
-    () => shell(":", { channel: "fd:1048575" }),
-    RangeError,
-    `Cannot spawn "sh": the number of the channel "fd:1048575" is beyond this process's limit of open files`,
-  );
+Deno.test({
+  name: "spawnWithBarrier() throws for a descriptor beyond the limit",
+  // That release starts the command without the descriptor.
+  ignore: !IS_UNIX || Deno.version.deno === "2.8.2",
+  fn() {
+    assertThrows(
+      () => shell(":", { channel: "fd:1048575" }),
+      RangeError,
+      `Cannot spawn "sh": the number of the channel "fd:1048575" is beyond this process's limit of open files`,
+    );
+  },
 });
 
 Deno.test("spawnWithBarrier() throws for a command that cannot be started", () => {
