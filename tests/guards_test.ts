@@ -3,9 +3,9 @@
 /** Small promises of the spawn helper that nothing else would miss. */
 
 import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
-import { EventEmitter } from "node:events";
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import { EventEmitter, once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { ChildBarrier } from "../_process.ts";
 import { drained, within } from "../_socket_channel.ts";
 import { spawnWithBarrier } from "../mod.ts";
@@ -148,6 +148,40 @@ Deno.test("BarrierProcess takes what the system delivers after it told of the ex
   events.finish();
   assertFalse(await child.waitNext());
   assertEquals((await child.status).code, 0);
+});
+
+Deno.test("BarrierProcess takes what arrives over a descriptor after the system told of the exit", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, "127.0.0.1");
+  const [peer] = await once(server, "connection") as [Socket];
+  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
+  {
+    using _time = stopTime();
+    const child = new ChildBarrier(
+      {
+        process: process as unknown as ChildProcess,
+        socket,
+        stdin: undefined,
+        stdout: undefined,
+        stderr: undefined,
+        kinds: { stdout: "null", stderr: "null" },
+      },
+      "stand-in",
+      { stopAfter: 0 },
+    );
+    const next = child.waitNext();
+    process.emit("exit", 0, null);
+    await turnEventLoop(100);
+    peer.end("+last\n");
+    assert(await next);
+    assertEquals(child.note, "last");
+    assertEquals((await child.status).code, 0);
+    assert(child.signal.aborted);
+  }
+  server.close();
+  await once(server, "close");
 });
 
 Deno.test("drained() gives a pipe up that others hold open when nothing comes, and one that they keep writing to", async () => {
