@@ -341,3 +341,21 @@ Deno.test("Barrier.over() a WebSocketStream goes both ways, and either end hangs
   await closed.promise;
   assertEquals(received, ["+one\n", "+two\n"]);
 });
+
+Deno.test("Barrier.over() leaves streams unlocked when an option is not valid", () => {
+  const { readable, writable } = new TransformStream<
+    Uint8Array<ArrayBuffer>
+  >();
+  const streams = { readable, writable };
+  assertThrows(
+    () => Barrier.over(streams, { barriers: 0.5 }),
+    RangeError,
+    "Cannot create a barrier as 'barriers' must be a safe integer: received 0.5",
+  );
+  assertThrows(
+    () => Barrier.over(streams, { role: "sibling" as "child" }),
+    TypeError,
+    `Cannot create a barrier as 'role' must be "parent" or "child": received sibling`,
+  );
+  using _barrier = Barrier.over(streams);
+});

@@ -295,3 +295,23 @@ test("spawnWithBarrier() with a readyLine still has a channel", async () => {
   child.place("this");
   assertEquals(await child.ready(), "got +this");
 });
+
+test("BarrierProcess.ready() throws for a timeout that is none, and names the expression when the time is over", async () => {
+  await using child = shell("exec sleep 1000", {
+    readyLine: /^ready$/,
+    stdout: "null",
+  });
+  const name = `child process ${child.pid} (sh)`;
+  await assertRejects(
+    () => child.ready({ timeout: -1 }),
+    RangeError,
+    `Cannot wait for ${name}: 'timeout' must be a number of milliseconds from 0 to 2147483647, received -1`,
+  );
+  await assertRejects(
+    () => child.ready({ timeout: 1 }),
+    DOMException,
+    `C${
+      name.slice(1)
+    } was not ready within 1 ms, in which no line matched /^ready$/`,
+  );
+});
