@@ -55,6 +55,7 @@ export class ChildOutput {
   /** Resolves when the last process that could print has closed it. */
   readonly ended: Promise<void>;
   #isEnded = false;
+  #draining: Promise<void> | undefined;
   #isFinished = false;
 
   constructor(options: ChildOutputOptions) {
@@ -142,8 +143,12 @@ export class ChildOutput {
     if (this.#sink instanceof ForwardSink) await this.#sink.flush();
   }
 
-  /** Waits until what was printed before the child exited has been read. */
-  async drain(): Promise<void> {
+  /** Waits, once it has exited, until what the child printed has been read. */
+  drain(): Promise<void> {
+    return this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
     await drained(this.#source);
     this.#splitter?.end();
     this.#scanner?.end();
@@ -153,8 +158,7 @@ export class ChildOutput {
   /** Waits until what is forwarded has been written. */
   async finish(): Promise<void> {
     if (!(this.#sink instanceof ForwardSink)) return;
-    await drained(this.#source);
-    this.#splitter?.end();
+    await this.drain();
     await this.#flush();
     this.#isFinished = true;
     this.#sink.hold(false);

@@ -287,7 +287,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     );
   }
 
-  /** Waits until the process is gone, and all that shows it has been done. */
+  /** Waits for the exit, until the barrier knows of it and output is written. */
   async #finish(): Promise<Deno.CommandStatus> {
     const status = await this.exited;
     await Promise.all([
