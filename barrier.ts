@@ -200,12 +200,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * - Streams belong to the barrier from now on. If they have an `unref` method
    *   it is used, otherwise they keep the event loop alive until either side
-   *   hangs up. A `Deno.Conn` is closed when both have. What was placed just before `Deno.exit` may be lost.
+   *   hangs up. A `Deno.Conn` is closed when both have. What was placed just
+   *   before `Deno.exit` may be lost.
    * - A port keeps the event loop alive until either side hangs up; a worker
    *   until it is terminated or closes itself. Neither that nor the closing of a
    *   port shows at its other end: destroy the barrier first. An error that ends
-   *   a worker is a hang-up and, until this side is destroyed, does not end this
-   *   program.
+   *   a worker is a hang-up, and ends this program only once this is destroyed.
    * - Put a barrier on a worker, and on its global scope, before anything is
    *   awaited: what arrives where nobody listens is lost.
    *
