@@ -6,6 +6,7 @@ import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import type { Launched } from "../_launch.ts";
 import { ChildBarrier } from "../_process.ts";
 import { drained, within } from "../_socket_channel.ts";
 import { spawnWithBarrier } from "../mod.ts";
@@ -104,6 +105,26 @@ function standIn(): { socket: Socket; events: StandIn } {
   return { socket: events as unknown as Socket, events };
 }
 
+/** A child whose process exits when the test says so. */
+function standInChild(
+  { socket, stdin, stdout }: Partial<Launched>,
+): { process: EventEmitter; child: ChildBarrier } {
+  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
+  const child = new ChildBarrier(
+    {
+      process: process as unknown as ChildProcess,
+      socket,
+      stdin,
+      stdout,
+      stderr: undefined,
+      kinds: { stdout: "null", stderr: "null" },
+    },
+    "stand-in",
+    { stopAfter: 0 },
+  );
+  return { process, child };
+}
+
 /** Lets no time pass: whatever waits for some waits until this is disposed. */
 function stopTime(): Disposable {
   const { setTimeout } = globalThis;
@@ -125,20 +146,8 @@ Deno.test("drained() waits by time and not by turns for the last bytes behind an
 Deno.test("BarrierProcess takes what the system delivers after it told of the exit, as Windows does", async () => {
   const { socket: stdout, events } = standIn();
   const { socket: stdin } = standIn();
-  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
   using _time = stopTime();
-  const child = new ChildBarrier(
-    {
-      process: process as unknown as ChildProcess,
-      socket: undefined,
-      stdin,
-      stdout,
-      stderr: undefined,
-      kinds: { stdout: "null", stderr: "null" },
-    },
-    "stand-in",
-    { stopAfter: 0 },
-  );
+  const { process, child } = standInChild({ stdin, stdout });
   const next = child.waitNext();
   process.emit("exit", 0, null);
   await turnEventLoop(100);
@@ -156,21 +165,9 @@ Deno.test("BarrierProcess takes what arrives over a descriptor after the system 
   const { port } = server.address() as AddressInfo;
   const socket = connect(port, "127.0.0.1");
   const [peer] = await once(server, "connection") as [Socket];
-  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
   {
     using _time = stopTime();
-    const child = new ChildBarrier(
-      {
-        process: process as unknown as ChildProcess,
-        socket,
-        stdin: undefined,
-        stdout: undefined,
-        stderr: undefined,
-        kinds: { stdout: "null", stderr: "null" },
-      },
-      "stand-in",
-      { stopAfter: 0 },
-    );
+    const { process, child } = standInChild({ socket });
     const next = child.waitNext();
     process.emit("exit", 0, null);
     await turnEventLoop(100);

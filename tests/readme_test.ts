@@ -6,6 +6,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
+import { STOPPING } from "./_helpers/signals.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
@@ -149,13 +150,7 @@ Deno.test("README.md shares a barrier with a worker", async () => {
   );
 });
 
-for (
-  const [signal, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGHUP", 129],
-  ] as const
-) {
+for (const [signal, code] of STOPPING) {
   Deno.test({
     name:
       `README.md ends every child in order at ${signal}, and exits with ${code}`,

@@ -8,6 +8,7 @@ import { spawnWithBarrier } from "../mod.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
+import { STOPPING } from "./_helpers/signals.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -81,13 +82,7 @@ All have ended
   },
 });
 
-for (
-  const [signal, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGHUP", 129],
-  ] as const
-) {
+for (const [signal, code] of STOPPING) {
   Deno.test({
     name:
       `examples/services.ts ends its services at ${signal}, and exits with ${code}`,

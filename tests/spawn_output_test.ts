@@ -230,29 +230,6 @@ test('BarrierProcess.stdout and its kin throw unless they are "piped"', async ()
   assertThrows(() => child.stderr, TypeError, "'stderr' is not piped");
 });
 
-test('spawnWithBarrier() in a child over "stdio" keeps its channel from the children of that child', async () => {
-  const spawn = json(import.meta.resolve("../spawn.ts"));
-  const module = childModule(
-    "stdio",
-    `
-    const { spawnWithBarrier } = await import(${spawn});
-    await using below = spawnWithBarrier(
-      ["sh", "-c", "read -r line; echo got $line >&3"],
-    );
-    barrier.place(await below.ready());
-    await barrier.waitNext();
-    barrier.place(barrier.note);
-    `,
-  );
-  await using child = spawnWithBarrier(module, {
-    channel: "stdio",
-    permissions: "all",
-  });
-  child.place("for the child");
-  assertEquals(await child.ready(), "got");
-  assertEquals(await child.ready(), "for the child");
-});
-
 test("BarrierProcess.stdin rejects a write to a child that is gone", async () => {
   await using child = shell(":", { stdin: "piped" });
   await child.status;

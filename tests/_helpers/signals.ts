@@ -26,3 +26,10 @@ export async function assertTimesOut(
   const error = await assertRejects(() => wait({ signal }), DOMException);
   assertEquals(error.name, "TimeoutError");
 }
+
+/** What ends a script from outside, and the code with which it then exits. */
+export const STOPPING = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const;
