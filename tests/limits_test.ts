@@ -171,7 +171,7 @@ for (const channel of CHANNELS) {
       assertEquals(resources.filter((name) => name !== "TTYWrap"), []);
       // In Deno 2.8 node:child_process itself keeps 5 KB of each child.
       if (!Deno.version.deno.startsWith("2.8.")) {
-        assert(growth < count / 2 * 1024, `${growth} bytes`);
+        assert(growth < 1024, `${growth} bytes a child`);
       }
     },
   });
