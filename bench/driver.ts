@@ -51,8 +51,8 @@ export class Driver implements AsyncDisposable {
 
   constructor(words: string[], options: DriverOptions = {}) {
     const { placement = "two cores", drained = false } = options;
-    if (placement === "one core") words = ["taskset", "-c", core(), ...words];
     if (drained) words = ["sh", "-c", '"$@" | cat >/dev/null', "sh", ...words];
+    if (placement === "one core") words = ["taskset", "-c", core(), ...words];
     this.#name = words.join(" ");
     this.#process = new Deno.Command(words[0]!, {
       args: words.slice(1),
