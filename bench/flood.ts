@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { deno, type Placement, PLACEMENTS } from "./driver.ts";
+import { deno, PLACEMENTS } from "./driver.ts";
 import { compare, type CompareOptions, figure } from "./harness.ts";
 import type { Benchmark, Figure, Row, Size, Table } from "./table.ts";
 
@@ -16,6 +16,8 @@ const COUNT = 1_000_000;
 const MEGABYTES = 100;
 /** The same where no byte passes through this process. */
 const INHERITED = 1_000;
+/** One core, where that is possible. */
+const ONE_CORE = PLACEMENTS.at(-1)!;
 
 async function barriers(): Promise<Omit<Table, "title">> {
   const row = (
@@ -59,7 +61,7 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
     stdout: string,
     channel: string,
     megabytes = MEGABYTES,
-    placement: Placement = "two cores",
+    options: Partial<CompareOptions> = {},
   ) =>
     versus(
       `"${stdout}", "${channel}"`,
@@ -68,11 +70,11 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
       "MB/s",
       (ms) => megabytes / (ms / 1_000),
       {
-        placement,
         drained: true,
         starts: size === "whole" ? 3 : 1,
         sweeps: size === "whole" ? 5 : 4,
         request: [megabytes],
+        ...options,
       },
     );
   return {
@@ -88,7 +90,7 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
       await row("forward", "stdio"),
       await row("piped", "fd"),
       await row("piped", "stdio"),
-      await row("inherit", "fd", INHERITED, PLACEMENTS.at(-1)),
+      await row("inherit", "fd", INHERITED, { placement: ONE_CORE }),
     ],
   };
 }

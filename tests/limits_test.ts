@@ -6,6 +6,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { CHANNELS } from "./_helpers/driver.ts";
 import {
   crashTogether,
+  GROWTH_MAX,
   measureLeaks,
   placeUnread,
   readFlood,
@@ -175,7 +176,7 @@ for (const channel of CHANNELS) {
       assertEquals(resources.filter((name) => name !== "TTYWrap"), []);
       // In Deno 2.8 node:child_process itself keeps 5 KB of each child.
       if (!Deno.version.deno.startsWith("2.8.")) {
-        assert(growth < 1024, `${growth} bytes a child`);
+        assert(growth < GROWTH_MAX, `${growth} bytes a child`);
       }
     },
   });

@@ -18,6 +18,7 @@ import { checkOneSide, checkPairs } from "../tests/_helpers/exhaustive.ts";
 import { checkHostile } from "../tests/_helpers/hostile.ts";
 import {
   crashTogether,
+  GROWTH_MAX,
   measureLeaks,
   placeUnread,
   readFlood,
@@ -75,7 +76,7 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     for (const channel of CHANNELS) {
       const leaks = await measureLeaks(channel, count);
       const { descriptors, children, growth } = leaks;
-      if (descriptors > 2 || children > 0 || growth > 1024) {
+      if (descriptors > 2 || children > 0 || growth > GROWTH_MAX) {
         throw new Error(`Left behind: ${JSON.stringify(leaks)}`);
       }
       growths.push(growth);

@@ -15,6 +15,9 @@ import {
 import { run, start } from "./run.ts";
 import { childModule, json, parentModule, shell } from "./scripts.ts";
 
+/** What a child may add to its parent's memory, in bytes: noise, and no object. */
+export const GROWTH_MAX = 1024;
+
 /** What a parent has come to that started and ended many children. */
 export interface Leaks {
   /**
