@@ -49,7 +49,7 @@ import {
   DONE,
   type Step,
   type StepResult,
-} from "./_arrivals.ts";
+} from "./src/barrier/arrivals.ts";
 import {
   BarrierAbortedError,
   type BarrierChannel,
@@ -57,20 +57,20 @@ import {
   type BarrierRole,
   type BarrierWaitOptions,
   checkOptions,
-} from "./_channel.ts";
+} from "./src/barrier/channel.ts";
 import {
   encodeAbortion,
   encodeBarrier,
   LineReader,
   type Message,
-} from "./_lines.ts";
+} from "./src/barrier/lines.ts";
 import {
   type BarrierPort,
   type BarrierStreams,
   channelOver,
   pairedChannels,
-} from "./_transports.ts";
-import { WaitQueue } from "./_wait_queue.ts";
+} from "./src/channels/transports.ts";
+import { WaitQueue } from "./src/barrier/wait_queue.ts";
 
 export {
   BarrierAbortedError,
@@ -80,8 +80,8 @@ export {
   type BarrierReceiver,
   type BarrierRole,
   type BarrierWaitOptions,
-} from "./_channel.ts";
-export type { BarrierPort, BarrierStreams } from "./_transports.ts";
+} from "./src/barrier/channel.ts";
+export type { BarrierPort, BarrierStreams } from "./src/channels/transports.ts";
 
 /**
  * One side of a barrier. The documentation of its module explains the idea.

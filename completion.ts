@@ -31,8 +31,8 @@
  * @module
  */
 
-import { EventLoopReference } from "./_event_loop_reference.ts";
-import { type Waiter, WaitQueue } from "./_wait_queue.ts";
+import { EventLoopReference } from "./src/runtime/event_loop_reference.ts";
+import { type Waiter, WaitQueue } from "./src/barrier/wait_queue.ts";
 
 /**
  * What a shared counter holds after `completeAll`. There it stays, as the

@@ -19,8 +19,8 @@
 
 // From the bottom up, all of them: a module that is the first to import another
 // costs Deno a look at its source map, and that of this one is small.
-import "./_wait_queue.ts";
-import "./_arrivals.ts";
+import "./src/barrier/wait_queue.ts";
+import "./src/barrier/arrivals.ts";
 import {
   type BarrierChannel,
   CHANNEL_FD,
@@ -30,10 +30,10 @@ import {
   readVariable,
   STATE_VARIABLE,
   TRACE_VARIABLE,
-} from "./_channel.ts";
-import { printable } from "./_lines.ts";
-import { StdioChannel } from "./_stdio_channel.ts";
-import "./_transports.ts";
+} from "./src/barrier/channel.ts";
+import { printable } from "./src/barrier/lines.ts";
+import { StdioChannel } from "./src/channels/stdio.ts";
+import "./src/channels/transports.ts";
 import { Barrier } from "./barrier.ts";
 
 /**
@@ -150,7 +150,7 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   const barriers = state === undefined ? 0 : parseState(state);
   // Before the channel: nobody listens on that until there is a barrier.
   const trace = readVariable(TRACE_VARIABLE) === "1"
-    ? await import("./_trace.ts")
+    ? await import("./src/trace.ts")
     : undefined;
   const name = options.channel ?? variable;
   const channel = name === undefined
@@ -212,6 +212,6 @@ async function openChannel(name: string): Promise<BarrierChannel> {
     );
   }
   // It is large, and a child over "stdio" does not need it.
-  const { InheritedChannel } = await import("./_socket_channel.ts");
+  const { InheritedChannel } = await import("./src/channels/socket.ts");
   return await InheritedChannel.from(fd);
 }

@@ -28,9 +28,12 @@ import {
   invalid,
   isCommand,
   programName,
-} from "./_command_line.ts";
-import { launch } from "./_launch.ts";
-import { checkProcessOptions, ChildBarrier } from "./_process.ts";
+} from "./src/spawn/command_line.ts";
+import { launch } from "./src/spawn/launch.ts";
+import {
+  checkProcessOptions,
+  ChildBarrier,
+} from "./src/spawn/child_process.ts";
 import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 

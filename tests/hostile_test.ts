@@ -84,7 +84,7 @@ Deno.test("Barrier keeps nothing of a flood, whatever it is made of", async () =
     dataUrl(`
       import { Barrier } from ${json(import.meta.resolve("../barrier.ts"))};
       import { StdoutSplitter } from ${
-      json(import.meta.resolve("../_stdout_splitter.ts"))
+      json(import.meta.resolve("../src/spawn/stdout_splitter.ts"))
     };
       const inUse = () => {
         gc();

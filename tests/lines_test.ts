@@ -4,8 +4,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@^4";
-import { LineReader, type Message } from "../_lines.ts";
-import { StdoutSplitter } from "../_stdout_splitter.ts";
+import { LineReader, type Message } from "../src/barrier/lines.ts";
+import { StdoutSplitter } from "../src/spawn/stdout_splitter.ts";
 import { spawnWithBarrier } from "../mod.ts";
 import { SSHD, Sshd } from "./_helpers/sshd.ts";
 import { isInstalled } from "./_helpers/programs.ts";

@@ -34,29 +34,33 @@ async function loadedWith(module: string): Promise<string[]> {
   return Array.from(loaded, (url) => url.replace(directory, "")).sort();
 }
 
-const QUEUE = ["_wait_queue.ts"];
-const COMPLETION = ["completion.ts", "_event_loop_reference.ts", ...QUEUE];
+const QUEUE = ["src/barrier/wait_queue.ts"];
+const COMPLETION = [
+  "completion.ts",
+  "src/runtime/event_loop_reference.ts",
+  ...QUEUE,
+];
 const BARRIER = [
   "barrier.ts",
-  "_arrivals.ts",
-  "_channel.ts",
-  "_lines.ts",
-  "_transports.ts",
+  "src/barrier/arrivals.ts",
+  "src/barrier/channel.ts",
+  "src/barrier/lines.ts",
+  "src/channels/transports.ts",
   ...QUEUE,
 ];
 // What a child over a descriptor needs as well is loaded when it is called.
-const INHERIT = ["inherit.ts", "_stdio_channel.ts", ...BARRIER];
+const INHERIT = ["inherit.ts", "src/channels/stdio.ts", ...BARRIER];
 const SPAWN = [
   "spawn.ts",
-  "_command_line.ts",
-  "_deno_workarounds.ts",
-  "_event_loop_reference.ts",
-  "_launch.ts",
-  "_output.ts",
-  "_process.ts",
-  "_socket_channel.ts",
-  "_stdout_splitter.ts",
-  "_trace.ts",
+  "src/spawn/command_line.ts",
+  "src/runtime/workarounds.ts",
+  "src/runtime/event_loop_reference.ts",
+  "src/spawn/launch.ts",
+  "src/spawn/output.ts",
+  "src/spawn/child_process.ts",
+  "src/channels/socket.ts",
+  "src/spawn/stdout_splitter.ts",
+  "src/trace.ts",
   ...INHERIT,
 ];
 

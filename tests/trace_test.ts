@@ -311,7 +311,7 @@ Deno.test("inheritBarrier() loads nothing for a trace that is off", async () => 
   const loaded = dataUrl("console.log('loaded'); Deno.exit();");
   await Deno.writeTextFile(
     map,
-    json({ imports: { [import.meta.resolve("../_trace.ts")]: loaded } }),
+    json({ imports: { [import.meta.resolve("../src/trace.ts")]: loaded } }),
   );
   const child = inheritingModule(`
     using parent = await inheritBarrier();
@@ -335,7 +335,7 @@ Deno.test("inheritBarrier() loads nothing for a trace that is off", async () => 
 for (const channel of CHANNELS) {
   Deno.test(`BARRIER_TRACE=1 loses nothing that arrives while the child loads the trace, over "${channel}"`, async () => {
     await using directory = await TempDir.make();
-    const trace = import.meta.resolve("../_trace.ts");
+    const trace = import.meta.resolve("../src/trace.ts");
     // It takes its time, so that what the parent placed is there before.
     const slow = dataUrl(`
       await new Promise((resolve) => setTimeout(resolve, 50));

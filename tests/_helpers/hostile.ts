@@ -11,7 +11,7 @@
 import { isUtf8 } from "node:buffer";
 import fc from "npm:fast-check@^4";
 import type { Barrier } from "../../barrier.ts";
-import { StdoutSplitter } from "../../_stdout_splitter.ts";
+import { StdoutSplitter } from "../../src/spawn/stdout_splitter.ts";
 import { flushMicrotasks } from "./event_loop.ts";
 import { setUp } from "./test_channel.ts";
 

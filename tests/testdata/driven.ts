@@ -3,7 +3,7 @@
 // The child of tests/_helpers/driver.ts: `deno run driven.ts <port>`.
 
 import { Socket } from "node:net";
-import { SocketChannel } from "../../_socket_channel.ts";
+import { SocketChannel } from "../../src/channels/socket.ts";
 import { inheritBarrier } from "../../inherit.ts";
 import { type Answer, type Call, messages } from "../_helpers/driver.ts";
 import { turnEventLoop } from "../_helpers/event_loop.ts";

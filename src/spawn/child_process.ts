@@ -21,22 +21,25 @@ import {
   BarrierAbortedError,
   readVariable,
   TRACE_VARIABLE,
-} from "./_channel.ts";
-import { invalid, shown } from "./_command_line.ts";
+} from "../barrier/channel.ts";
+import { invalid, shown } from "./command_line.ts";
 import {
   builtin,
   readDirectly,
   signalProcess,
   surviveErrors,
-} from "./_deno_workarounds.ts";
-import { DELAY_MAX, EventLoopReference } from "./_event_loop_reference.ts";
-import { commandStatus, type Launched } from "./_launch.ts";
-import { REASON_MAX } from "./_lines.ts";
-import { ChildInput, ChildOutput, oneLine, WRITE_GRACE } from "./_output.ts";
-import { SocketChannel, within } from "./_socket_channel.ts";
-import { describe, TracedChannel } from "./_trace.ts";
-import { Barrier } from "./barrier.ts";
-import type { BarrierProcess, BarrierReadyOptions } from "./spawn.ts";
+} from "../runtime/workarounds.ts";
+import {
+  DELAY_MAX,
+  EventLoopReference,
+} from "../runtime/event_loop_reference.ts";
+import { commandStatus, type Launched } from "./launch.ts";
+import { REASON_MAX } from "../barrier/lines.ts";
+import { ChildInput, ChildOutput, oneLine, WRITE_GRACE } from "./output.ts";
+import { SocketChannel, within } from "../channels/socket.ts";
+import { describe, TracedChannel } from "../trace.ts";
+import { Barrier } from "../../barrier.ts";
+import type { BarrierProcess, BarrierReadyOptions } from "../../spawn.ts";
 
 /**
  * How long, in milliseconds, after a child closed its channel its stdout may

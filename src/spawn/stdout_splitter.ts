@@ -15,7 +15,7 @@ import {
   NOTE_PREFIX,
   parseLine,
   RECORD_SEPARATOR,
-} from "./_lines.ts";
+} from "../barrier/lines.ts";
 
 /**
  * Separates what a child prints to its stdout from the lines of the protocol

@@ -7,10 +7,10 @@ import {
   CHANNEL_VARIABLE,
   channelFd,
   STATE_VARIABLE,
-} from "./_channel.ts";
-import { builtin, spawnOrThrow } from "./_deno_workarounds.ts";
-import { defaultChannel, invalid } from "./_command_line.ts";
-import { isStdinChannel } from "./_stdio_channel.ts";
+} from "../barrier/channel.ts";
+import { builtin, spawnOrThrow } from "../runtime/workarounds.ts";
+import { defaultChannel, invalid } from "./command_line.ts";
+import { isStdinChannel } from "../channels/stdio.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 

@@ -2,9 +2,13 @@
 
 /* The words that start a child: a command's own, or those that run a module. */
 
-import { CHANNEL_VARIABLE, readVariable, TRACE_VARIABLE } from "./_channel.ts";
-import { builtin, moduleCommand } from "./_deno_workarounds.ts";
-import { cut } from "./_lines.ts";
+import {
+  CHANNEL_VARIABLE,
+  readVariable,
+  TRACE_VARIABLE,
+} from "../barrier/channel.ts";
+import { builtin, moduleCommand } from "../runtime/workarounds.ts";
+import { cut } from "../barrier/lines.ts";
 
 /** What is spawned: a Deno module, or the words of a command. */
 export type Target = string | URL | readonly string[];

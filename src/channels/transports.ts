@@ -6,8 +6,8 @@ import {
   BarrierAbortedError,
   type BarrierChannel,
   type BarrierReceiver,
-} from "./_channel.ts";
-import { encode, printable } from "./_lines.ts";
+} from "../barrier/channel.ts";
+import { encode, printable } from "../barrier/lines.ts";
 
 /**
  * A pair of byte streams that carries a barrier: a `Deno.Conn`, what

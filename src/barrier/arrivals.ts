@@ -2,7 +2,7 @@
 
 /* What has arrived and was not taken, and taking it one at a time. */
 
-import type { Waiter } from "./_wait_queue.ts";
+import type { Waiter } from "./wait_queue.ts";
 
 /** How many bytes of notes that nobody has taken are kept. */
 const NOTES_MAX = 1024 * 1024;

@@ -10,11 +10,16 @@ import {
   SocketReference,
   type StandardOutput,
   writeWhole,
-} from "./_deno_workarounds.ts";
-import type { OutputKind } from "./_launch.ts";
-import { encode, encodeBarrier, NOTE_MAX, printable } from "./_lines.ts";
-import { drained, ended, within } from "./_socket_channel.ts";
-import { concat, StdoutSplitter } from "./_stdout_splitter.ts";
+} from "../runtime/workarounds.ts";
+import type { OutputKind } from "./launch.ts";
+import {
+  encode,
+  encodeBarrier,
+  NOTE_MAX,
+  printable,
+} from "../barrier/lines.ts";
+import { drained, ended, within } from "../channels/socket.ts";
+import { concat, StdoutSplitter } from "./stdout_splitter.ts";
 import type { Socket } from "node:net";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */

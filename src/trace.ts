@@ -31,15 +31,15 @@
  * can learn of it, and what it learns before it acts on that.
  */
 
-import { Arrivals } from "./_arrivals.ts";
+import { Arrivals } from "./barrier/arrivals.ts";
 import type {
   BarrierAbortedError,
   BarrierChannel,
   BarrierReceiver,
   BarrierWaitOptions,
-} from "./_channel.ts";
-import { cut, encode, LF, LineReader, parseLine } from "./_lines.ts";
-import type { Barrier } from "./barrier.ts";
+} from "./barrier/channel.ts";
+import { cut, encode, LF, LineReader, parseLine } from "./barrier/lines.ts";
+import type { Barrier } from "../barrier.ts";
 
 /** How many characters of a note or a reason are shown. */
 const TEXT_MAX = 100;

@@ -9,8 +9,8 @@
  * from that by the record separator in front of it.
  */
 
-import type { BarrierChannel, BarrierReceiver } from "./_channel.ts";
-import { RECORD_SEPARATOR } from "./_lines.ts";
+import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import { RECORD_SEPARATOR } from "../barrier/lines.ts";
 
 /** Whether this process's stdin is its channel, and not for programs below it. */
 let stdinIsChannel = false;

@@ -10,14 +10,14 @@ import type {
   BarrierAbortedError,
   BarrierChannel,
   BarrierReceiver,
-} from "./_channel.ts";
+} from "../barrier/channel.ts";
 import {
   openInheritedSocket,
   runAtExit,
   SocketReference,
   watchWrites,
-} from "./_deno_workarounds.ts";
-import { EventLoopReference } from "./_event_loop_reference.ts";
+} from "../runtime/workarounds.ts";
+import { EventLoopReference } from "../runtime/event_loop_reference.ts";
 import type { Socket } from "node:net";
 
 /** What a {@linkcode SocketChannel} consists of. */
