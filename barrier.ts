@@ -51,37 +51,38 @@ import {
   type StepResult,
 } from "./src/barrier/arrivals.ts";
 import {
-  BarrierAbortedError,
   type BarrierChannel,
   type BarrierOptions,
   type BarrierRole,
   type BarrierWaitOptions,
   checkOptions,
 } from "./src/barrier/channel.ts";
+import { BarrierAbortedError } from "./src/barrier/error.ts";
 import {
   encodeAbortion,
   encodeBarrier,
   LineReader,
   type Message,
 } from "./src/barrier/lines.ts";
-import {
-  type BarrierPort,
-  type BarrierStreams,
-  channelOver,
-  pairedChannels,
-} from "./src/channels/transports.ts";
+import { channelOver } from "./src/channels/over.ts";
+import { pairedChannels } from "./src/channels/pair.ts";
+import type { BarrierPort } from "./src/channels/port.ts";
+import type { BarrierStreams } from "./src/channels/streams.ts";
 import { WaitQueue } from "./src/barrier/wait_queue.ts";
 
+export type {
+  BarrierChannel,
+  BarrierOptions,
+  BarrierReceiver,
+  BarrierRole,
+  BarrierWaitOptions,
+} from "./src/barrier/channel.ts";
 export {
   BarrierAbortedError,
   type BarrierAbortedErrorOptions,
-  type BarrierChannel,
-  type BarrierOptions,
-  type BarrierReceiver,
-  type BarrierRole,
-  type BarrierWaitOptions,
-} from "./src/barrier/channel.ts";
-export type { BarrierPort, BarrierStreams } from "./src/channels/transports.ts";
+} from "./src/barrier/error.ts";
+export type { BarrierPort } from "./src/channels/port.ts";
+export type { BarrierStreams } from "./src/channels/streams.ts";
 
 /**
  * One side of a barrier. The documentation of its module explains the idea.

@@ -21,8 +21,8 @@
 // costs Deno a look at its source map, and that of this one is small.
 import "./src/barrier/wait_queue.ts";
 import "./src/barrier/arrivals.ts";
+import type { BarrierChannel } from "./src/barrier/channel.ts";
 import {
-  type BarrierChannel,
   CHANNEL_FD,
   CHANNEL_VARIABLE,
   channelFd,
@@ -30,10 +30,14 @@ import {
   readVariable,
   STATE_VARIABLE,
   TRACE_VARIABLE,
-} from "./src/barrier/channel.ts";
+} from "./src/channels/environment.ts";
 import { printable } from "./src/barrier/lines.ts";
 import { StdioChannel } from "./src/channels/stdio.ts";
-import "./src/channels/transports.ts";
+import "./src/channels/bytes.ts";
+import "./src/channels/pair.ts";
+import "./src/channels/port.ts";
+import "./src/channels/streams.ts";
+import "./src/channels/over.ts";
 import { Barrier } from "./barrier.ts";
 
 /**

@@ -25,10 +25,10 @@
 
 import {
   commandLine,
-  invalid,
   isCommand,
   programName,
 } from "./src/spawn/command_line.ts";
+import { invalid } from "./src/spawn/errors.ts";
 import { launch } from "./src/spawn/launch.ts";
 import {
   checkProcessOptions,

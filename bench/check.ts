@@ -79,7 +79,7 @@ const SCALE: Limit[] = [
 /**
  * Barriers of one turn go together. Output that is forwarded to a pipe goes in
  * pieces that a pipe takes whole, each in a turn of the event loop, as `writeWhole`
- * of _deno_workarounds.ts explains; by hand it goes in large writes, which lose or
+ * of src/runtime/standard_output.ts explains; by hand it goes in large writes, which lose or
  * repeat bytes where somebody made the pipe non-blocking. Output that is piped
  * comes by Node's streams, and that of Deno.Command does not.
  */

@@ -33,11 +33,11 @@
 
 import { Arrivals } from "./barrier/arrivals.ts";
 import type {
-  BarrierAbortedError,
   BarrierChannel,
   BarrierReceiver,
   BarrierWaitOptions,
 } from "./barrier/channel.ts";
+import type { BarrierAbortedError } from "./barrier/error.ts";
 import { cut, encode, LF, LineReader, parseLine } from "./barrier/lines.ts";
 import type { Barrier } from "../barrier.ts";
 

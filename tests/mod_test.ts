@@ -45,15 +45,33 @@ const BARRIER = [
   "src/barrier/arrivals.ts",
   "src/barrier/channel.ts",
   "src/barrier/lines.ts",
-  "src/channels/transports.ts",
+  "src/barrier/error.ts",
+  "src/channels/bytes.ts",
+  "src/channels/over.ts",
+  "src/channels/pair.ts",
+  "src/channels/port.ts",
+  "src/channels/streams.ts",
   ...QUEUE,
 ];
 // What a child over a descriptor needs as well is loaded when it is called.
-const INHERIT = ["inherit.ts", "src/channels/stdio.ts", ...BARRIER];
+const INHERIT = [
+  "inherit.ts",
+  "src/channels/environment.ts",
+  "src/channels/stdio.ts",
+  ...BARRIER,
+];
 const SPAWN = [
   "spawn.ts",
   "src/spawn/command_line.ts",
-  "src/runtime/workarounds.ts",
+  "src/spawn/errors.ts",
+  "src/runtime/timers.ts",
+  "src/runtime/drain.ts",
+  "src/runtime/at_exit.ts",
+  "src/runtime/builtin.ts",
+  "src/runtime/process.ts",
+  "src/runtime/socket.ts",
+  "src/runtime/socket_handle.ts",
+  "src/runtime/standard_output.ts",
   "src/runtime/event_loop_reference.ts",
   "src/spawn/launch.ts",
   "src/spawn/output.ts",

@@ -1,47 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/*
- * The interface between a barrier and its channel, their options and their error,
- * and what the environment of a child says.
- */
+/* The interface between a barrier and its channel, their options and their error. */
 
-/** Where a child finds what carries its barrier. */
-export const CHANNEL_VARIABLE = "BARRIER_CHANNEL";
-
-/** Where a program finds the counter of the one that became it by `exec`. */
-export const STATE_VARIABLE = "BARRIER_STATE";
-
-/** Whether what barriers do is printed to stderr: it is if this is "1". */
-export const TRACE_VARIABLE = "BARRIER_TRACE";
-
-/** The lowest descriptor, and the usual one, that can be a channel. */
-export const CHANNEL_FD = 3;
-
-/** The descriptor that a channel called `"fd"` or `"fd:N"` is; else none. */
-export function channelFd(name: string): number | undefined {
-  const digits = /^fd(?::(\d{1,7}))?$/.exec(name);
-  const fd = Number(digits?.[1] ?? CHANNEL_FD);
-  return digits === null || fd < CHANNEL_FD ? undefined : fd;
-}
-
-/** Reads a variable if that is allowed. */
-export function readVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
-  // saves a child a query that takes as long as all the rest of this.
-  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
-  try {
-    return Deno.env.get(variable);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-/** Whether a variable may be read without asking the user. */
-export function mayRead(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
-}
+import type { BarrierAbortedError } from "./error.ts";
 
 /** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
 export type BarrierRole = "parent" | "child";
@@ -92,57 +53,6 @@ export function checkOptions(
     );
   }
   return { role, barriers };
-}
-
-/** Options for {@linkcode BarrierAbortedError}. */
-export interface BarrierAbortedErrorOptions extends ErrorOptions {
-  /** Which side ended the barrier. */
-  side: "local" | "peer";
-  /** How the child process at the other end exited, where that is known. */
-  status?: Deno.CommandStatus | undefined;
-}
-
-/**
- * Why a {@linkcode Barrier} cannot go on: one side aborted or destroyed it, the
- * peer is gone, or the peer broke the protocol. It is the reason of
- * {@linkcode Barrier.prototype.signal}.
- *
- * @example Usage
- * ```ts
- * import { Barrier, BarrierAbortedError } from "@ipc/barrier/barrier";
- * import { assertEquals, assertInstanceOf } from "@std/assert";
- *
- * const [parent, child] = Barrier.pair();
- * child.abort("disk full");
- * await parent.waitAbortion();
- *
- * const { reason } = parent.signal;
- * assertInstanceOf(reason, BarrierAbortedError);
- * assertEquals(reason.side, "peer");
- * assertEquals(reason.message, "Barrier aborted by the peer: disk full");
- * ```
- */
-export class BarrierAbortedError extends Error {
-  /** Which side ended the barrier: this one, or the peer. */
-  readonly side: "local" | "peer";
-  /**
-   * How the child process at the other end exited; `undefined` where the peer
-   * is no child process, or did not exit.
-   */
-  readonly status: Deno.CommandStatus | undefined;
-
-  /**
-   * Constructs a new instance.
-   *
-   * @param message What happened.
-   * @param options Which side ended the barrier, and how the peer exited.
-   */
-  constructor(message: string, options: BarrierAbortedErrorOptions) {
-    super(message, options);
-    this.name = "BarrierAbortedError";
-    this.side = options.side;
-    this.status = options.status;
-  }
 }
 
 /** What a {@linkcode BarrierChannel} delivers to the barrier that uses it. */

@@ -6,17 +6,15 @@
  * was placed arrives even if `Deno.exit()` is the next call.
  */
 
-import type {
-  BarrierAbortedError,
-  BarrierChannel,
-  BarrierReceiver,
-} from "../barrier/channel.ts";
+import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierAbortedError } from "../barrier/error.ts";
+import { runAtExit } from "../runtime/at_exit.ts";
 import {
   openInheritedSocket,
-  runAtExit,
   SocketReference,
   watchWrites,
-} from "../runtime/workarounds.ts";
+} from "../runtime/socket.ts";
+import { drained, ended } from "../runtime/drain.ts";
 import { EventLoopReference } from "../runtime/event_loop_reference.ts";
 import type { Socket } from "node:net";
 
@@ -202,72 +200,4 @@ class SocketWriter {
   #write(bytes: Uint8Array): void {
     if (this.#socket.writable) this.#socket.write(bytes);
   }
-}
-
-/** Resolves when a socket has delivered its last byte, or was destroyed. */
-export function ended(socket: Socket): Promise<void> {
-  if (isOver(socket)) return Promise.resolve();
-  return new Promise((resolve) => {
-    socket.once("end", resolve);
-    socket.once("close", () => resolve());
-  });
-}
-
-function isOver(socket: Socket): boolean {
-  return socket.destroyed || socket.readableEnded;
-}
-
-/** The most that a pipe or a socket holds, unless an administrator raised it. */
-const KERNEL_BUFFER_MAX = 1024 * 1024;
-
-/**
- * How long, in milliseconds, nothing has to come of a pipe that another process
- * holds open. On Linux no time would do; Windows tells of an exit earlier than
- * of the last bytes.
- */
-const QUIET = 50;
-
-/**
- * Waits until all that a process wrote before it exited has been read: to the
- * end or, where other processes hold the pipe open and may go on writing, until
- * nothing came for a while, or as much came as there can have been. It is read
- * even where the reader is behind.
- */
-export async function drained(socket: Socket): Promise<void> {
-  if (isOver(socket)) return;
-  const goOn = () => socket.resume();
-  socket.on("data", goOn);
-  goOn();
-  const over = ended(socket);
-  const most = socket.bytesRead + KERNEL_BUFFER_MAX;
-  for (let before = -1; before < socket.bytesRead && before < most;) {
-    before = socket.bytesRead;
-    await within(QUIET, over, { persistent: true });
-    if (isOver(socket)) break;
-    // A loop that was busy until now has not looked for data since.
-    for (let turn = 0; turn < 2; turn++) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-  }
-  socket.off("data", goOn);
-}
-
-/**
- * Waits for a promise that does not reject, but not for long.
- *
- * @param ms How long, in milliseconds.
- * @param options Whether the event loop stays for it; by default it does not.
- */
-export async function within(
-  ms: number,
-  promise: Promise<unknown>,
-  { persistent = false }: { persistent?: boolean } = {},
-): Promise<void> {
-  let timer!: ReturnType<typeof setTimeout>;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  if (!persistent) Deno.unrefTimer(timer);
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }

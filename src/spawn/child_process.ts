@@ -17,18 +17,12 @@
  *   need more fail, but the signal is aborted only when the process is gone.
  */
 
-import {
-  BarrierAbortedError,
-  readVariable,
-  TRACE_VARIABLE,
-} from "../barrier/channel.ts";
-import { invalid, shown } from "./command_line.ts";
-import {
-  builtin,
-  readDirectly,
-  signalProcess,
-  surviveErrors,
-} from "../runtime/workarounds.ts";
+import { BarrierAbortedError } from "../barrier/error.ts";
+import { readVariable, TRACE_VARIABLE } from "../channels/environment.ts";
+import { invalid, shown } from "./errors.ts";
+import { builtin } from "../runtime/builtin.ts";
+import { signalProcess, surviveErrors } from "../runtime/process.ts";
+import { readDirectly } from "../runtime/socket_handle.ts";
 import {
   DELAY_MAX,
   EventLoopReference,
@@ -36,7 +30,8 @@ import {
 import { commandStatus, type Launched } from "./launch.ts";
 import { REASON_MAX } from "../barrier/lines.ts";
 import { ChildInput, ChildOutput, oneLine, WRITE_GRACE } from "./output.ts";
-import { SocketChannel, within } from "../channels/socket.ts";
+import { SocketChannel } from "../channels/socket.ts";
+import { within } from "../runtime/timers.ts";
 import { describe, TracedChannel } from "../trace.ts";
 import { Barrier } from "../../barrier.ts";
 import type { BarrierProcess, BarrierReadyOptions } from "../../spawn.ts";

@@ -6,9 +6,11 @@ import {
   CHANNEL_VARIABLE,
   readVariable,
   TRACE_VARIABLE,
-} from "../barrier/channel.ts";
-import { builtin, moduleCommand } from "../runtime/workarounds.ts";
+} from "../channels/environment.ts";
+import { builtin } from "../runtime/builtin.ts";
+import { moduleCommand } from "../runtime/process.ts";
 import { cut } from "../barrier/lines.ts";
+import { invalid } from "./errors.ts";
 
 /** What is spawned: a Deno module, or the words of a command. */
 export type Target = string | URL | readonly string[];
@@ -35,25 +37,8 @@ const PERMISSIONS = [
   "write",
 ] as const;
 
-/** How many characters of a program's name or of a bad value an error shows. */
+/** How many characters of a program's name an error shows. */
 const NAME_MAX = 40;
-const VALUE_MAX = 200;
-
-/** Makes an error that tells what an option must be, and what it is. */
-export function invalid(expected: string, value: unknown): TypeError {
-  return new TypeError(
-    `Cannot spawn a child: ${expected}, received ${shown(value)}`,
-  );
-}
-
-/** Shows a value in an error. */
-export function shown(value: unknown): string {
-  try {
-    return cut(Deno.inspect(value), VALUE_MAX);
-  } catch {
-    return `a value of type ${typeof value}`;
-  }
-}
 
 /** Whether a target is the words of a command, and no module. */
 export function isCommand(target: Target): target is readonly string[] {

@@ -7,9 +7,11 @@ import {
   CHANNEL_VARIABLE,
   channelFd,
   STATE_VARIABLE,
-} from "../barrier/channel.ts";
-import { builtin, spawnOrThrow } from "../runtime/workarounds.ts";
-import { defaultChannel, invalid } from "./command_line.ts";
+} from "../channels/environment.ts";
+import { builtin } from "../runtime/builtin.ts";
+import { spawnOrThrow } from "../runtime/process.ts";
+import { defaultChannel } from "./command_line.ts";
+import { invalid } from "./errors.ts";
 import { isStdinChannel } from "../channels/stdio.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";

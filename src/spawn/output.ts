@@ -6,11 +6,8 @@
  * pauses the child's pipe when that is reached.
  */
 
-import {
-  SocketReference,
-  type StandardOutput,
-  writeWhole,
-} from "../runtime/workarounds.ts";
+import { SocketReference } from "../runtime/socket.ts";
+import { type StandardOutput, writeWhole } from "../runtime/standard_output.ts";
 import type { OutputKind } from "./launch.ts";
 import {
   encode,
@@ -18,7 +15,8 @@ import {
   NOTE_MAX,
   printable,
 } from "../barrier/lines.ts";
-import { drained, ended, within } from "../channels/socket.ts";
+import { drained, ended } from "../runtime/drain.ts";
+import { within } from "../runtime/timers.ts";
 import { concat, StdoutSplitter } from "./stdout_splitter.ts";
 import type { Socket } from "node:net";
 

@@ -1,0 +1,140 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { builtin } from "./builtin.ts";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
+
+/**
+ * Starts a process, and throws if that fails.
+ *
+ * Node's `spawn()` reports most failures in an event, later, and the error of
+ * its "spawn" channel of diagnostics at once.
+ *
+ * For one thing there is no detour: where the system refuses a process (its
+ * directory is missing, there are too many of them), Deno loses this side's end
+ * of an extra descriptor (2.9), which then stays open.
+ *
+ * Remove when `Deno.Command` can hand descriptors on (denoland/deno#6529 asks for
+ * raw descriptors).
+ *
+ * @throws What Node reports: an `ErrnoException`, or Deno's own error.
+ */
+export function spawnOrThrow(
+  [command, ...args]: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const { spawn } = builtin<typeof import("node:child_process")>(
+    "node:child_process",
+  );
+  const tracing = builtin<typeof import("node:diagnostics_channel")>(
+    "node:diagnostics_channel",
+  ).tracingChannel("child_process.spawn");
+  let failure: unknown = new Error("no process was started");
+  const subscribers = {
+    start() {},
+    end() {},
+    asyncStart() {},
+    asyncEnd() {},
+    error: (message: object) => failure = (message as { error: unknown }).error,
+  };
+  tracing.subscribe(subscribers);
+  try {
+    const child = spawn(
+      verbatimCommand(command!),
+      args.map(verbatimArgument),
+      options,
+    );
+    child.on("error", () => {}); // it is thrown here
+    if (child.pid !== undefined) return child;
+  } finally {
+    tracing.unsubscribe(subscribers);
+  }
+  throw failure;
+}
+
+/**
+ * Spells a command so that it is run as it is.
+ *
+ * `node:child_process` takes a command that is Deno for one that is meant for
+ * Node, and adds `--allow-all` to its arguments (for `deno run` since
+ * denoland/deno#35443, in 2.9), here and further on in the words of any command.
+ * It knows Deno by the spelling of its path, and an argument by comparing
+ * strings.
+ *
+ * Remove when an option turns that off.
+ */
+function verbatimCommand(command: string): string {
+  return command === Deno.execPath()
+    ? command.replace(/[^/\\]+$/, "./$&")
+    : command;
+}
+
+function verbatimArgument(arg: string): string {
+  return new String(arg) as string;
+}
+
+/**
+ * The words that run a Deno module, and never anything else.
+ *
+ * `deno run x` falls back to a task or a script called `x`, in a `deno.json` or
+ * `package.json` of the working directory, where there is no module of that name
+ * (since 2.0, denoland/deno#24891); that runs in a shell, with no permission
+ * asked, and a script can have any name, also that of a URL. Without the word
+ * `run`, Deno takes the same flags and has no such fallback.
+ *
+ * Remove when `deno run` can be told to run modules alone.
+ */
+export function moduleCommand(
+  flags: readonly string[],
+  module: string,
+  args: readonly string[],
+): string[] {
+  return [Deno.execPath(), ...flags, module, ...args];
+}
+
+/**
+ * Sends a signal to a process, any number of times.
+ *
+ * Deno's `kill()` works once, takes its signal for the cause of death whatever
+ * that was (denoland/deno#36643, since 1.30), destroys the process's stdin, and
+ * gives `false` both for a process that is gone and for one that may not be
+ * signalled.
+ *
+ * Remove when that issue is closed, but for the last point.
+ *
+ * @returns Whether the signal was sent.
+ */
+export function signalProcess(
+  child: ChildProcess,
+  signal: Deno.Signal | number,
+): boolean {
+  const node = child as {
+    killed: boolean;
+    signalCode: string | null;
+    stdin: unknown;
+    kill(signal: Deno.Signal | number): boolean;
+  };
+  const { stdin } = node;
+  node.killed = false;
+  node.stdin = null;
+  const sent = node.kill(signal);
+  node.stdin = stdin;
+  node.signalCode = null;
+  return sent;
+}
+
+/**
+ * Lets a process outlive this one, however this one ends.
+ *
+ * Deno sends SIGKILL to a process that it drops when this one ends by an
+ * uncaught error (since 1.0), before what was sent to it can be read. It leaves
+ * alone one that was unreferenced; whoever calls this keeps the event loop alive
+ * by a reference of its own.
+ *
+ * In a worker nothing is done: Deno closes no socket of a worker that has ended
+ * (2.9), so such a process would never see that, and is better killed.
+ *
+ * Remove when a dropped process is left alone, and a worker's sockets are closed.
+ */
+export function surviveErrors(child: ChildProcess): void {
+  if (!("WorkerGlobalScope" in globalThis)) child.unref();
+}

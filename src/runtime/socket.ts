@@ -1,0 +1,152 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { builtin } from "./builtin.ts";
+import type { OnReadOpts, Socket } from "node:net";
+
+/** How many bytes are read at once. */
+const READ_BUFFER = 64 * 1024;
+
+/** The descriptor that a Deno process holds itself, unless it inherited it. */
+const FIRST_FD = 3;
+
+/**
+ * Opens a socket or a pipe that this process has inherited.
+ *
+ * What arrives is read into one buffer, and does not go through a Node stream,
+ * which takes longer than the system call.
+ *
+ * A number that was not inherited may be one of Deno's own descriptors, and Deno
+ * panics when a program closes the one that wakes it up for signals (2.8 and
+ * later). Deno's first descriptor is no socket, so 3 is safe. Of others, Deno
+ * knows those that another Deno handed on (denoland/deno#34133, in 2.9), or that
+ * the variable DENO_EXTRA_STDIO_FDS names, and only these can be asked for their
+ * status.
+ *
+ * A socket that listens opens as well, and fails at its first read.
+ *
+ * Remove when Deno refuses descriptors of its own, and sockets that listen.
+ *
+ * @param onRead Called with what arrives, never before the socket is returned.
+ * The bytes are gone afterwards.
+ *
+ * @throws {Deno.errors.BadResource} If the descriptor is not inherited, or it is
+ * neither a pipe nor a connected socket.
+ */
+export async function openInheritedSocket(
+  fd: number,
+  onRead: (bytes: Uint8Array) => void,
+): Promise<Socket> {
+  const { Socket } = await import("node:net");
+  try {
+    if (fd !== FIRST_FD) {
+      builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
+    }
+    const socket = new Socket({ fd, onread: intoBuffer(onRead) });
+    if (!listens(socket)) return socket;
+    socket.destroy();
+    throw new Error("it is a socket that listens");
+  } catch (cause) {
+    throw new Deno.errors.BadResource(
+      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
+      { cause },
+    );
+  }
+}
+
+/** One for all sockets, as nothing that was read is kept. */
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+export function intoBuffer(onRead: (bytes: Uint8Array) => void): OnReadOpts {
+  return {
+    buffer: readBuffer ??= new Uint8Array(READ_BUFFER),
+    callback: (length, buffer) => {
+      onRead(buffer.subarray(0, length));
+      return true;
+    },
+  };
+}
+
+/** What `listen()` gives for a socket that listens already, one way or another. */
+const LISTENS = [0, -17]; // -EEXIST
+
+/** Whether a socket listens, which only trying to tells at once. */
+function listens(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as {
+    _handle: { listen(backlog: number): number };
+  };
+  return LISTENS.includes(handle.listen(1));
+}
+
+/**
+ * Keeps the event loop alive by a socket while there is a reason to.
+ *
+ * `ref()` and `unref()` of a Node socket that was destroyed wait for a
+ * connection that it will never have, one listener a call, and Node warns of a
+ * leak after ten of them. Node itself does the same.
+ */
+export class SocketReference {
+  static readonly #all = new WeakMap<Socket, SocketReference>();
+  readonly #socket: Socket;
+  readonly #reasons = new Set<string>();
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.unref();
+  }
+
+  /** The one of a socket. There is no reason at first. */
+  static of(socket: Socket): SocketReference {
+    let reference = SocketReference.#all.get(socket);
+    if (reference === undefined) {
+      reference = new SocketReference(socket);
+      SocketReference.#all.set(socket, reference);
+    }
+    return reference;
+  }
+
+  /** Adds a reason, or takes it back. */
+  hold(reason: string, held: boolean): void {
+    const { size } = this.#reasons;
+    if (held) this.#reasons.add(reason);
+    else this.#reasons.delete(reason);
+    if (this.#socket.destroyed) return;
+    if (size === 0 && held) this.#socket.ref();
+    if (size === 1 && this.#reasons.size === 0) this.#socket.unref();
+  }
+}
+
+/**
+ * Keeps a socket from being destroyed by a write that fails, and tells whether a
+ * write waits for room in the kernel's buffer.
+ *
+ * A Node socket is destroyed by a failed write together with what could still be
+ * read from it, so the peer's last words would be lost; Node itself does the
+ * same. Here the failure is left to the end of what can be read.
+ */
+export function watchWrites(
+  socket: Socket,
+  onChange: (writing: boolean) => void,
+): void {
+  let writing = false;
+  const change = (value: boolean) => {
+    if (value === writing) return;
+    writing = value;
+    onChange(writing);
+  };
+  const watched = (write: (done: () => void) => void, done: () => void) => {
+    let written = false;
+    write(() => {
+      written = true;
+      done();
+      if (socket.writableLength === 0) change(false);
+    });
+    if (!written) change(true);
+  };
+  const write = socket._write;
+  const writev = socket._writev!;
+  socket._write = (chunk, encoding, callback) =>
+    watched((done) => write.call(socket, chunk, encoding, done), callback);
+  socket._writev = (chunks, callback) =>
+    watched((done) => writev.call(socket, chunks, done), callback);
+  socket.on("error", () => {}); // "close" follows
+}

@@ -1,0 +1,80 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { builtin } from "./builtin.ts";
+
+/** From how many bytes on a write to a file goes as one. */
+const FILE_WRITE = 64 * 1024;
+
+/** How many bytes of an unfinished line Deno's stdout keeps. */
+const STDOUT_BUFFER = 1024;
+
+/** How long, in milliseconds, an output that takes no bytes is left alone. */
+const WRITE_RETRY = 10;
+
+const LF = 0x0a;
+const NOTHING = new Uint8Array(0);
+
+/** What a program prints to: `Deno.stdout` or `Deno.stderr`. */
+export interface StandardOutput {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/**
+ * Writes bytes to this program's stdout or stderr, whole and once.
+ *
+ * Another process may have made it non-blocking, as Node does with what it
+ * shares. Deno (since 1.0, denoland/deno#33069) then fails with `WouldBlock`, and
+ * no event tells that there is room again.
+ *
+ * Of stdout it does not even say how much was written before, as it keeps the end
+ * of an unfinished line in a small buffer. So unless that is a file, which always
+ * has room, it is given pieces that are taken whole or not at all: what a pipe
+ * takes at once, and lines that have ended. Only a short piece behind the last of
+ * these goes to the buffer. A piece takes Deno as long as a large write.
+ *
+ * Remove when Deno waits for room by itself.
+ */
+export async function writeWhole(
+  output: StandardOutput,
+  bytes: Uint8Array,
+): Promise<void> {
+  const inPieces = output === Deno.stdout &&
+    !(bytes.length >= FILE_WRITE && isFile(1));
+  for (let start = 0; start < bytes.length;) {
+    const rest = bytes.subarray(start);
+    const piece = inPieces ? firstPiece(rest) : rest;
+    const isKept = inPieces && piece.length < STDOUT_BUFFER &&
+      piece.at(-1) !== LF;
+    start += await writePiece(output, piece, isKept);
+  }
+}
+
+/** Whether a descriptor is a regular file. */
+function isFile(fd: number): boolean {
+  return builtin<typeof import("node:fs")>("node:fs").fstatSync(fd).isFile();
+}
+
+/** The lines at the beginning that fit a pipe, or the beginning of a longer one. */
+function firstPiece(bytes: Uint8Array): Uint8Array {
+  // PIPE_BUF, what a pipe takes whole or not at all.
+  const most = bytes.subarray(0, Deno.build.os === "linux" ? 4096 : 512);
+  const lines = most.lastIndexOf(LF) + 1;
+  return lines > 0 ? most.subarray(0, lines) : most;
+}
+
+async function writePiece(
+  output: StandardOutput,
+  piece: Uint8Array,
+  isKept: boolean,
+): Promise<number> {
+  for (let rest = piece;;) {
+    try {
+      const written = await output.write(rest);
+      return rest === piece ? written : piece.length;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (isKept) rest = NOTHING; // which sends what is in the buffer
+      await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY));
+    }
+  }
+}

@@ -1,0 +1,22 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { cut } from "../barrier/lines.ts";
+
+/** How many characters of a bad value an error shows. */
+const VALUE_MAX = 200;
+
+/** Makes an error that tells what an option must be, and what it is. */
+export function invalid(expected: string, value: unknown): TypeError {
+  return new TypeError(
+    `Cannot spawn a child: ${expected}, received ${shown(value)}`,
+  );
+}
+
+/** Shows a value in an error. */
+export function shown(value: unknown): string {
+  try {
+    return cut(Deno.inspect(value), VALUE_MAX);
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+}
