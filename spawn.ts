@@ -122,14 +122,14 @@ export interface SpawnOptions {
    * itself, as one that knows of the barrier does, before `stopSignal`. The
    * default is 1,000 for a module, and 0 for a command.
    */
-  stopAfter?: number | undefined;
+  exitGracePeriod?: number | undefined;
   /**
    * How long, in milliseconds, a child that is being ended has between
    * `stopSignal` and `SIGKILL`.
    *
    * @default {5000}
    */
-  killAfter?: number | undefined;
+  stopGracePeriod?: number | undefined;
 }
 
 /** Options for a child whose barrier has a file descriptor of its own. */
@@ -312,10 +312,10 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    */
   [Symbol.dispose](): void;
   /**
-   * Ends the process. It destroys the barrier and gives the process `stopAfter`
+   * Ends the process. It destroys the barrier and gives the process `exitGracePeriod`
    * to leave by itself, then sends `stopSignal` (and `SIGCONT`, so that a stopped
-   * process can act on it), after `killAfter` `SIGKILL`, and waits for the
-   * status. It waits no longer than `killAfter`, or one second, for a reader of
+   * process can act on it), after `stopGracePeriod` `SIGKILL`, and waits for the
+   * status. It waits no longer than `stopGracePeriod`, or one second, for a reader of
    * this process's stdout that has stopped reading.
    *
    * @returns A promise that resolves when the process is gone.
@@ -325,7 +325,7 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
 }
 
 /** How long, in milliseconds, a module has to leave by itself. */
-const MODULE_STOP_AFTER = 1_000;
+const MODULE_EXIT_GRACE_PERIOD = 1_000;
 
 /**
  * Starts a child process that shares a barrier with this one. It does not wait
@@ -397,10 +397,10 @@ export function spawnWithBarrier(
   const words = commandLine(target, options);
   checkProcessOptions(options);
   const launched = launch(words, options);
-  const stopAfter = options.stopAfter ??
-    (isCommand(target) ? 0 : MODULE_STOP_AFTER);
+  const exitGracePeriod = options.exitGracePeriod ??
+    (isCommand(target) ? 0 : MODULE_EXIT_GRACE_PERIOD);
   return new ChildBarrier(launched, programName(target), {
     ...options,
-    stopAfter,
+    exitGracePeriod,
   });
 }

@@ -23,14 +23,14 @@ const KINDS: Record<string, Kind> = {
     start: (marker, signal) =>
       shell(`echo >&3; read -r _ <&3; : ${marker}`, {
         signal,
-        stopAfter: 60_000,
+        exitGracePeriod: 60_000,
       }),
   },
   "that ignores the signal": {
     start: (marker, signal) =>
       shell(`trap "" TERM; echo >&3; exec ${endless(marker)}`, {
         signal,
-        killAfter: 100,
+        stopGracePeriod: 100,
       }),
   },
   "that is stopped": {
@@ -53,7 +53,7 @@ const KINDS: Record<string, Kind> = {
       shell(`printf "\\036\\n"; read -r _; : ${marker}`, {
         channel: "stdio",
         signal,
-        stopAfter: 60_000,
+        exitGracePeriod: 60_000,
       }),
   },
   "that has a child of its own": {
@@ -68,7 +68,11 @@ const KINDS: Record<string, Kind> = {
           parent.place();
           await parent.waitNext();
         `),
-        { permissions: { run: true, env: true }, signal, stopAfter: 60_000 },
+        {
+          permissions: { run: true, env: true },
+          signal,
+          exitGracePeriod: 60_000,
+        },
       ),
   },
   "that leads a process group": {

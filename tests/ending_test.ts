@@ -77,12 +77,12 @@ test("BarrierProcess[Symbol.asyncDispose]() sends 'stopSignal' to a child that s
   assertEquals((await process.status).code, 9);
 });
 
-test("BarrierProcess[Symbol.asyncDispose]() waits 'stopAfter' before it sends a signal", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() waits 'exitGracePeriod' before it sends a signal", async () => {
   let process;
   {
     // It leaves when the barrier hangs up, if no signal comes before.
     await using child = shell("echo >&3; read -r _ <&3; exit 4", {
-      stopAfter: 60_000,
+      exitGracePeriod: 60_000,
     });
     assert(await child.waitNext());
     process = child;
@@ -95,7 +95,7 @@ test("BarrierProcess[Symbol.asyncDispose]() ends a child that is stopped", async
   {
     await using child = shell(
       "trap 'exit 5' TERM; echo >&3; while :; do sleep 0.01; done",
-      { killAfter: 60_000 },
+      { stopGracePeriod: 60_000 },
     );
     assert(await child.waitNext());
     child.kill("SIGSTOP");
@@ -133,7 +133,7 @@ test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobo
     {
       await using child = spawnWithBarrier(
         ["sh", "-c", "head -c 1000000 /dev/zero; echo >&3; read -r _ <&3"],
-        { killAfter: 1, stopAfter: 60_000 },
+        { stopGracePeriod: 1, exitGracePeriod: 60_000 },
       );
       await child.waitNext();
     }
@@ -147,12 +147,12 @@ test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobo
   await stderr.cancel();
 });
 
-test("BarrierProcess[Symbol.asyncDispose]() writes the last output of a child that left by itself, also with 'killAfter' 0", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() writes the last output of a child that left by itself, also with 'stopGracePeriod' 0", async () => {
   const { stdout } = await runParent(`
     {
       await using _child = spawnWithBarrier(
         ["sh", "-c", "read -r _ <&3; head -c 1000000 /dev/zero"],
-        { killAfter: 0, stopAfter: 60_000 },
+        { stopGracePeriod: 0, exitGracePeriod: 60_000 },
       );
     }
     Deno.exit();
@@ -374,7 +374,7 @@ test("spawnWithBarrier() cuts a long reason of 'options.signal' to what the peer
   const controller = new AbortController();
   await using child = shell('echo >&3; read -r line <&3; echo "$line"', {
     signal: controller.signal,
-    stopAfter: 60_000,
+    exitGracePeriod: 60_000,
     stdout: "piped",
   });
   assert(await child.waitNext());
@@ -409,7 +409,7 @@ Deno.test({
       const child = spawnWithBarrier(["sh", "-c", "echo >&3; read -r _"], {
         stdin: "piped",
         uid: 65534,
-        killAfter: 1,
+        stopGracePeriod: 1,
       });
       await child.waitNext();
       const failed = ({ name, message }) =>

@@ -42,7 +42,7 @@ for (const channel of CHANNELS) {
     const input = channel === "fd" ? 3 : 0;
     await using child = shell(
       `i=0; while read -r _ <&${input}; do i=$((i + 1)); done; echo $i >&2`,
-      { channel, stderr: "piped", stopAfter: 60_000 },
+      { channel, stderr: "piped", exitGracePeriod: 60_000 },
     );
     for (let i = 0; i < 1_000; i++) child.place();
     child.destroy();
@@ -121,7 +121,7 @@ function standInChild(
       kinds: { stdout: "null", stderr: "null" },
     },
     "stand-in",
-    { stopAfter: 0 },
+    { exitGracePeriod: 0 },
   );
   return { process, child };
 }

@@ -128,7 +128,7 @@ test("BarrierProcess goes on and ends while nobody reads this process's stdout",
         "sh", "-c", ${
     json("head -c 1000000 /dev/zero; echo done >&3; read -r _ <&3")
   },
-      ], { killAfter: 100 });
+      ], { stopGracePeriod: 100 });
       console.error(await child.ready());
       child.place();
     }

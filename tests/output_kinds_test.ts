@@ -147,7 +147,7 @@ test("BarrierProcess takes what was placed while nobody reads this process's std
   const parent = startParent(`
     await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
       channel: "stdio",
-      killAfter: 0,
+      stopGracePeriod: 0,
     });
     let last;
     for await (const note of child) last = note;

@@ -48,7 +48,7 @@ for (
       {
         await using child = shell(script.replaceAll("MARK", mark), {
           processGroup: true,
-          killAfter: 200,
+          stopGracePeriod: 200,
         });
         assert(await child.waitNext());
       }

@@ -219,7 +219,7 @@ test("spawnWithBarrier() throws for an option of the wrong type, and starts noth
       "'readyLine' needs a 'stdout' or 'stderr' that is not \"inherit\"",
     ],
     ...[1n, true, "10", [1], new Date(), Symbol("a")].flatMap((value) =>
-      ["killAfter", "stopAfter"].map((name) =>
+      ["stopGracePeriod", "exitGracePeriod"].map((name) =>
         [
           { [name]: value },
           `'${name}' must be a number of milliseconds from 0 to 2147483647`,
@@ -248,7 +248,7 @@ test("spawnWithBarrier() takes an environment without a prototype, and takes opt
   const env = Object.assign(Object.create(null), { BARRIER_TEST: "there" });
   await using child = spawnWithBarrier(
     ["sh", "-c", 'echo "$BARRIER_TEST" >&3'],
-    { env, cwd: undefined, signal: undefined, killAfter: undefined },
+    { env, cwd: undefined, signal: undefined, stopGracePeriod: undefined },
   );
   assertEquals(await child.ready(), "there");
 });

@@ -131,7 +131,7 @@ test("BarrierProcess[Symbol.asyncDispose]() kills a child that ignores SIGTERM",
   {
     await using child = shell(
       "trap '' TERM; echo >&3; while :; do sleep 0.01; done",
-      { killAfter: 1 },
+      { stopGracePeriod: 1 },
     );
     process = child;
     assert(await child.waitNext());

@@ -178,12 +178,12 @@ test("spawnWithBarrier() throws for an option that is not valid", () => {
     ],
     [
       ["sh"],
-      { killAfter: -1 },
+      { stopGracePeriod: -1 },
       RangeError,
-      "'killAfter' must be a number of milliseconds from 0 to 2147483647, received -1",
+      "'stopGracePeriod' must be a number of milliseconds from 0 to 2147483647, received -1",
     ],
-    [["sh"], { killAfter: NaN }, RangeError, "received NaN"],
-    [["sh"], { killAfter: Infinity }, RangeError, "received Infinity"],
+    [["sh"], { stopGracePeriod: NaN }, RangeError, "received NaN"],
+    [["sh"], { stopGracePeriod: Infinity }, RangeError, "received Infinity"],
   ];
   const before = openDescriptors();
   for (const [target, options, ErrorClass, message] of cases) {

@@ -46,7 +46,7 @@ const EXIT_GRACE = 2_000;
 const UNKNOWN_GRACE = 500;
 
 /** How long, in milliseconds, a child has between its signal and `SIGKILL`. */
-const KILL_AFTER = 5_000;
+const STOP_GRACE_PERIOD = 5_000;
 
 /** How long, in milliseconds, `SIGKILL` may take to end a process group. */
 const KILL_GRACE = 2_000;
@@ -69,12 +69,12 @@ export interface ProcessOptions {
   readyLine?: RegExp | undefined;
   processGroup?: boolean | undefined;
   stopSignal?: Deno.Signal | undefined;
-  stopAfter?: number | undefined;
-  killAfter?: number | undefined;
+  exitGracePeriod?: number | undefined;
+  stopGracePeriod?: number | undefined;
 }
 
 /** The same, with a delay that depends on what was spawned. */
-type WatchOptions = ProcessOptions & { stopAfter: number };
+type WatchOptions = ProcessOptions & { exitGracePeriod: number };
 
 /**
  * Checks, before a process is started, what is needed once it runs.
@@ -84,9 +84,9 @@ type WatchOptions = ProcessOptions & { stopAfter: number };
  * @throws The reason of the signal, if it is aborted.
  */
 export function checkProcessOptions(options: ProcessOptions): void {
-  const { signal, stopSignal, stopAfter, killAfter } = options;
-  checkDelay("Cannot spawn a child", "stopAfter", stopAfter);
-  checkDelay("Cannot spawn a child", "killAfter", killAfter);
+  const { signal, stopSignal, exitGracePeriod, stopGracePeriod } = options;
+  checkDelay("Cannot spawn a child", "exitGracePeriod", exitGracePeriod);
+  checkDelay("Cannot spawn a child", "stopGracePeriod", stopGracePeriod);
   if (stopSignal !== undefined) {
     const { signals } = builtin<typeof import("node:os")>("node:os").constants;
     if (typeof stopSignal !== "string" || !Object.hasOwn(signals, stopSignal)) {
@@ -326,15 +326,15 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
   async #stop(): Promise<void> {
     const {
       stopSignal = "SIGTERM",
-      stopAfter,
-      killAfter = KILL_AFTER,
+      exitGracePeriod,
+      stopGracePeriod = STOP_GRACE_PERIOD,
     } = this.#options;
     this.destroy();
-    if (!await this.#goneWithin(stopAfter)) {
+    if (!await this.#goneWithin(exitGracePeriod)) {
       await this.#sendIfThere(stopSignal);
       // A process that is stopped acts on no other signal.
       if (Deno.build.os !== "windows") await this.#sendIfThere("SIGCONT");
-      if (!await this.#goneWithin(killAfter)) {
+      if (!await this.#goneWithin(stopGracePeriod)) {
         await this.#sendIfThere("SIGKILL");
         if (this.#options.processGroup) await this.#goneWithin(KILL_GRACE);
       }
@@ -343,7 +343,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     await this.#hungUp;
     // Also what nobody reads, so that no pipe stays open for it.
     await Promise.all([this.#stdout?.drain(), this.#stderr?.drain()]);
-    await within(Math.max(killAfter, OUTPUT_GRACE), this.status);
+    await within(Math.max(stopGracePeriod, OUTPUT_GRACE), this.status);
   }
 
   async #goneWithin(ms: number): Promise<boolean> {

@@ -102,7 +102,7 @@ export class DrivenChild implements AsyncDisposable {
         channel,
         args,
         permissions: { net: ["127.0.0.1"], env: true },
-        stopAfter: 0, // it listens to the test alone
+        exitGracePeriod: 0, // it listens to the test alone
       })
       : spawnWithBarrier(
         [deno, "run", "--allow-net", "--allow-env", module.href, ...args],

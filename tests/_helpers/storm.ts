@@ -234,7 +234,7 @@ async function loseChild(
     cwd,
     channel: storm.channel,
     stderr: "null",
-    killAfter: 1_000,
+    stopGracePeriod: 1_000,
   });
   using log = Deno.openSync(logs.parent, { append: true, create: true });
   const killing = killVictim(storm, child.pid, logs.child, child.exited);
