@@ -56,6 +56,7 @@ import {
   type BarrierRole,
   type BarrierWaitOptions,
   checkOptions,
+  type MessageReceiver,
 } from "./src/barrier/channel.ts";
 import { BarrierAbortedError } from "./src/barrier/error.ts";
 import {
@@ -167,11 +168,15 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#barriers = barriers;
     this.#reader = new LineReader(channel.acceptsText ?? false);
     this.#arrived = Arrivals.of(channel);
-    channel.open({
-      receive: (bytes) => this.#receive(bytes),
+    const receiver: MessageReceiver = {
+      receive: (bytes) =>
+        this.#receive((onMessage) => this.#reader.read(bytes, onMessage)),
+      deliver: (messages) =>
+        this.#receive((onMessage) => messages.every(onMessage)),
       end: (error) => this.#endArrivals(error),
       hangUp: (error) => this.#fail(this.#endArrivals(error)),
-    });
+    };
+    channel.open(receiver);
   }
 
   /**
@@ -460,7 +465,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
       this.#serveReleased();
       this.#iAbort(
         line,
-        new BarrierAbortedError(message, { ...options, side: "local" }),
+        new BarrierAbortedError(message, {
+          ...options,
+          kind: "aborted",
+          side: "local",
+        }),
       );
     }
     return !this.#theyAborted;
@@ -647,7 +656,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#failWaits();
     this.#channel.close();
     const message = "Barrier destroyed by this side";
-    this.#fail(new BarrierAbortedError(message, { side: "local" }));
+    this.#fail(
+      new BarrierAbortedError(message, { kind: "destroyed", side: "local" }),
+    );
   }
 
   /**
@@ -853,11 +864,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#controller?.abort(this.#failure);
   }
 
-  #receive(bytes: Uint8Array): void {
+  #receive(read: (onMessage: (message: Message) => boolean) => void): void {
     if (this.#theyAborted || this.#destroyed) return;
     this.#serveReleased();
     const before = this.#arrived.count;
-    this.#reader.read(bytes, this.#onMessage);
+    read(this.#onMessage);
     const arrived = this.#arrived.count - before;
     if (arrived > 0) this.#serve(arrived);
   }
@@ -867,17 +878,22 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
       case "barrier":
         this.#arrived.add(message.note);
         return true;
-      case "abortion":
+      case "abort": {
+        const { reason } = message;
         this.#theyAbort(
           new BarrierAbortedError(
-            withReason("Barrier aborted by the peer", message.reason),
-            { side: "peer" },
+            withReason("Barrier aborted by the peer", reason),
+            { kind: "aborted", side: "peer", reason },
           ),
         );
         return false;
+      }
       case "violation": {
         // There is no way to recover from that, so both sides abort.
-        const error = new BarrierAbortedError(message.why, { side: "peer" });
+        const error = new BarrierAbortedError(message.why, {
+          kind: "violation",
+          side: "peer",
+        });
         if (!this.#iAborted) this.#iAbort(encodeAbortion(message.why), error);
         this.#theyAbort(error);
         return false;
@@ -886,7 +902,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   };
 
   #endArrivals(
-    error = new BarrierAbortedError("Peer hung up", { side: "peer" }),
+    error = new BarrierAbortedError("Peer hung up", {
+      kind: "closed",
+      side: "peer",
+    }),
   ): BarrierAbortedError {
     this.#end = error;
     this.#serveReleased();

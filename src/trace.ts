@@ -34,11 +34,18 @@
 import { Arrivals } from "./barrier/arrivals.ts";
 import type {
   BarrierChannel,
-  BarrierReceiver,
   BarrierWaitOptions,
+  MessageReceiver,
 } from "./barrier/channel.ts";
 import type { BarrierAbortedError } from "./barrier/error.ts";
-import { cut, encode, LF, LineReader, parseLine } from "./barrier/lines.ts";
+import {
+  cut,
+  encode,
+  LF,
+  LineReader,
+  type Message,
+  parseLine,
+} from "./barrier/lines.ts";
 import type { Barrier } from "../barrier.ts";
 
 /** How many characters of a note or a reason are shown. */
@@ -118,22 +125,23 @@ export class TracedChannel implements BarrierChannel {
     );
   }
 
-  open(receiver: BarrierReceiver): void {
+  open(receiver: MessageReceiver): void {
     const reader = new LineReader(this.acceptsText);
     let isAborted = false;
+    const onMessage = (message: Message): boolean => {
+      if (message.kind === "abort") this.#print("peer aborts", message.reason);
+      isAborted = message.kind !== "barrier";
+      return !isAborted;
+    };
     this.#print("open");
-    this.#channel.open({
+    const traced: MessageReceiver = {
       receive: (bytes) => {
-        if (!isAborted) {
-          reader.read(bytes, (message) => {
-            if (message.kind === "abortion") {
-              this.#print("peer aborts", message.reason);
-            }
-            isAborted = message.kind !== "barrier";
-            return !isAborted;
-          });
-        }
+        if (!isAborted) reader.read(bytes, onMessage);
         receiver.receive(bytes);
+      },
+      deliver: (messages) => {
+        if (!isAborted) messages.every(onMessage);
+        receiver.deliver(messages);
       },
       end: (error) => {
         this.#print("peer closes its channel", error?.message);
@@ -143,7 +151,8 @@ export class TracedChannel implements BarrierChannel {
         this.#print("peer hangs up", error?.message);
         receiver.hangUp(error);
       },
-    });
+    };
+    this.#channel.open(traced);
   }
 
   send(bytes: Uint8Array): void {
@@ -151,7 +160,7 @@ export class TracedChannel implements BarrierChannel {
     const message = parseLine(line, false);
     if (message.kind === "barrier") {
       this.#print(`place ${++this.#placed}`, message.note);
-    } else if (message.kind === "abortion") {
+    } else if (message.kind === "abort") {
       this.#print("abort", message.reason);
     }
     this.#channel.send(bytes);

@@ -11,6 +11,7 @@ import {
 } from "@std/assert";
 import { BarrierAbortedError } from "../barrier.ts";
 import { failure, HUNG_UP } from "./_helpers/barriers.ts";
+import { runBarrierProgram } from "./_helpers/scripts.ts";
 import { type Fixture, setUp } from "./_helpers/test_channel.ts";
 
 Deno.test("Barrier.signal is always the same, and not aborted at first", () => {
@@ -25,54 +26,54 @@ Deno.test("Barrier.signal is always the same, and not aborted at first", () => {
 const FAILURES: [
   name: string,
   act: (fixture: Fixture) => void,
-  side: "local" | "peer",
+  expected: Pick<BarrierAbortedError, "kind" | "side" | "reason">,
   message: string,
 ][] = [
   [
     "abort()",
     ({ barrier }) => barrier.abort(),
-    "local",
+    { kind: "aborted", side: "local", reason: undefined },
     "Barrier aborted by this side",
   ],
   [
     "abort() with a reason",
     ({ barrier }) => barrier.abort("disk full"),
-    "local",
+    { kind: "aborted", side: "local", reason: undefined },
     "Barrier aborted by this side: disk full",
   ],
   [
     "the peer's abortion",
     ({ channel }) => channel.deliver("abort\n"),
-    "peer",
+    { kind: "aborted", side: "peer", reason: undefined },
     "Barrier aborted by the peer",
   ],
   [
     "the peer's abortion with a reason",
     ({ channel }) => channel.deliver("abort disk full\n"),
-    "peer",
+    { kind: "aborted", side: "peer", reason: "disk full" },
     "Barrier aborted by the peer: disk full",
   ],
   [
     "destroy()",
     ({ barrier }) => barrier.destroy(),
-    "local",
+    { kind: "destroyed", side: "local", reason: undefined },
     "Barrier destroyed by this side",
   ],
   [
     "a hang-up",
     ({ channel }) => channel.hangUp(),
-    "peer",
+    { kind: "closed", side: "peer", reason: undefined },
     HUNG_UP,
   ],
   [
     "a violation",
     ({ channel }) => channel.deliver("\t\n"),
-    "peer",
+    { kind: "violation", side: "peer", reason: undefined },
     String.raw`Cannot read "\x09" from the peer: it has control characters`,
   ],
 ];
 
-for (const [name, act, side, message] of FAILURES) {
+for (const [name, act, expected, message] of FAILURES) {
   Deno.test(`Barrier.signal is aborted by ${name}, asked for before or after`, () => {
     const before = setUp();
     let events = 0;
@@ -85,7 +86,8 @@ for (const [name, act, side, message] of FAILURES) {
       const error = failure(barrier);
       assertEquals(error.message, message);
       assertEquals(error.name, "BarrierAbortedError");
-      assertEquals(error.side, side);
+      const { kind, side, reason } = error;
+      assertEquals({ kind, side, reason }, expected);
       assertStrictEquals(error.status, undefined);
       assertThrows(() => barrier.signal.throwIfAborted(), BarrierAbortedError);
     }
@@ -97,6 +99,7 @@ Deno.test("Barrier.signal has the channel's own error of a hang-up as its reason
   const status = { success: false, code: 3, signal: null };
   const cause = new Error("reset");
   const error = new BarrierAbortedError("Child process 4711 exited", {
+    kind: "exited",
     side: "peer",
     status,
     cause,
@@ -105,6 +108,21 @@ Deno.test("Barrier.signal has the channel's own error of a hang-up as its reason
   assertStrictEquals(barrier.signal.reason, error);
   assertStrictEquals(error.status, status);
   assertStrictEquals(error.cause, cause);
+});
+
+Deno.test("BarrierAbortedError can be constructed where Error.prototype is frozen", async () => {
+  const { stdout, stderr } = await runBarrierProgram(`
+    Object.freeze(Error.prototype);
+    const [parent, child] = Barrier.pair();
+    child.abort("disk full");
+    await parent.waitAbortion();
+    const { name, message } = parent.signal.reason;
+    console.log(name, message);
+  `);
+  assertEquals(
+    [stdout, stderr],
+    ["BarrierAbortedError Barrier aborted by the peer: disk full\n", ""],
+  );
 });
 
 Deno.test("Barrier.signal keeps its first reason", () => {
@@ -128,7 +146,10 @@ Deno.test("Barrier.signal shows a hang-up at once, and waits still take what arr
 Deno.test("Barrier.signal is not aborted by an end that a wait has not met", async () => {
   const { barrier, channel } = setUp();
   const { signal } = barrier;
-  const error = new BarrierAbortedError("closed", { side: "peer" });
+  const error = new BarrierAbortedError("closed", {
+    kind: "closed",
+    side: "peer",
+  });
   channel.deliver("\n");
   channel.receiver.end(error);
   assert(await barrier.waitNext());

@@ -296,12 +296,56 @@ Deno.test("Barrier drops half a line before a hang-up", async () => {
   }
 });
 
+Deno.test("MessageReceiver.deliver() delivers a batch as one arrival", async () => {
+  const { barrier, channel } = setUp();
+  const pending = [barrier.waitNext(), barrier.waitNext()];
+  channel.receiver.deliver([
+    { kind: "barrier", note: "one" },
+    { kind: "barrier", note: "two" },
+  ]);
+  assertEquals(await outcomes(...pending), [true, true]);
+  assertEquals(barrier.note, "two");
+  assertEquals(await outcomes(barrier.waitNext()), ["pending"]);
+});
+
+Deno.test("MessageReceiver.deliver() delivers nothing after an abort or a violation", () => {
+  for (
+    const [message, expected] of [
+      [{ kind: "abort", reason: "full" }, "Barrier aborted by the peer: full"],
+      [{ kind: "violation", why: "Cannot read" }, "Cannot read"],
+    ] as const
+  ) {
+    const { barrier, channel } = setUp();
+    channel.receiver.deliver([
+      { kind: "barrier" },
+      message,
+      { kind: "abort", reason: "too late" },
+    ]);
+    assertEquals(failure(barrier).message, expected);
+    assert(barrier.theyAborted);
+  }
+});
+
+Deno.test("MessageReceiver.deliver() leaves an unfinished line of receive() alone", async () => {
+  const { barrier, channel } = setUp();
+  channel.deliver("+whole");
+  channel.receiver.deliver([{ kind: "barrier", note: "between" }]);
+  channel.deliver(" line\n");
+  channel.hangUp();
+  assertEquals(await Array.fromAsync(barrier), ["between", "whole line"]);
+});
+
 Deno.test("Barrier ignores a second hang-up", async () => {
   const { barrier, channel } = setUp();
   channel.deliver("\n");
-  const error = new BarrierAbortedError("first", { side: "peer" });
+  const error = new BarrierAbortedError("first", {
+    kind: "closed",
+    side: "peer",
+  });
   channel.hangUp(error);
-  channel.hangUp(new BarrierAbortedError("second", { side: "peer" }));
+  channel.hangUp(
+    new BarrierAbortedError("second", { kind: "closed", side: "peer" }),
+  );
   assertStrictEquals(barrier.signal.reason, error);
   assertEquals(await outcomes(barrier.waitNext()), [true]);
 });

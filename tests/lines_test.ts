@@ -188,7 +188,7 @@ Deno.test("LineReader reads the same, split anywhere", () => {
       { kind: "barrier", note: "nöte" },
       { kind: "barrier" },
       { kind: "barrier", note: "" },
-      { kind: "abortion", reason: "why" },
+      { kind: "abort", reason: "why" },
     ]);
   }
 });

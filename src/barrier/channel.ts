@@ -3,6 +3,7 @@
 /* The interface between a barrier and its channel, their options and their error. */
 
 import type { BarrierAbortedError } from "./error.ts";
+import type { Message } from "./lines.ts";
 
 /** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
 export type BarrierRole = "parent" | "child";
@@ -78,6 +79,20 @@ export interface BarrierReceiver {
    * @param error What is known of it, for the signal.
    */
   hangUp(error?: BarrierAbortedError): void;
+}
+
+/**
+ * What a channel of this module delivers to: it can also deliver messages that
+ * it has parsed itself.
+ */
+export interface MessageReceiver extends BarrierReceiver {
+  /**
+   * Messages have arrived from the peer, all of them together: a wait that
+   * consumes everything consumes them all.
+   *
+   * @param messages The messages, in the order in which the peer sent them.
+   */
+  deliver(messages: readonly Message[]): void;
 }
 
 /**

@@ -2,16 +2,19 @@
 
 /** Options for {@linkcode BarrierAbortedError}. */
 export interface BarrierAbortedErrorOptions extends ErrorOptions {
+  /** What ended the barrier. */
+  kind: BarrierAbortedError["kind"];
   /** Which side ended the barrier. */
-  side: "local" | "peer";
-  /** How the child process at the other end exited, where that is known. */
+  side: BarrierAbortedError["side"];
+  /** The reason that the peer gave when it aborted. */
+  reason?: string | undefined;
+  /** How the child process on the other side exited. */
   status?: Deno.CommandStatus | undefined;
 }
 
 /**
- * Why a {@linkcode Barrier} cannot go on: one side aborted or destroyed it, the
- * peer is gone, or the peer broke the protocol. It is the reason of
- * {@linkcode Barrier.prototype.signal}.
+ * An error that explains why a {@linkcode Barrier} can no longer be used. It is
+ * the reason of {@linkcode Barrier.prototype.signal}.
  *
  * @example Usage
  * ```ts
@@ -22,18 +25,38 @@ export interface BarrierAbortedErrorOptions extends ErrorOptions {
  * child.abort("disk full");
  * await parent.waitAbortion();
  *
- * const { reason } = parent.signal;
- * assertInstanceOf(reason, BarrierAbortedError);
- * assertEquals(reason.side, "peer");
- * assertEquals(reason.message, "Barrier aborted by the peer: disk full");
+ * const error = parent.signal.reason;
+ * assertInstanceOf(error, BarrierAbortedError);
+ * assertEquals(error.message, "Barrier aborted by the peer: disk full");
+ * assertEquals(error.kind, "aborted");
+ * assertEquals(error.side, "peer");
+ * assertEquals(error.reason, "disk full");
  * ```
  */
 export class BarrierAbortedError extends Error {
+  /** The name of the class, as in every error. */
+  // A class field, because assigning fails where `Error.prototype` is frozen.
+  override name = "BarrierAbortedError";
+  /**
+   * What ended the barrier:
+   *
+   * - `"aborted"`: one side called {@linkcode Barrier.prototype.abort}.
+   * - `"exited"`: the child process or the worker on the other side exited.
+   * - `"closed"`: the peer hung up, and nothing more is known.
+   * - `"destroyed"`: this side called {@linkcode Barrier.prototype.destroy}.
+   * - `"violation"`: the peer sent something that isn't part of the protocol.
+   */
+  readonly kind: "aborted" | "exited" | "closed" | "destroyed" | "violation";
   /** Which side ended the barrier: this one, or the peer. */
   readonly side: "local" | "peer";
   /**
-   * How the child process at the other end exited; `undefined` where the peer
-   * is no child process, or did not exit.
+   * The reason that the peer gave when it aborted; `undefined` if the peer
+   * gave none, or did not abort.
+   */
+  readonly reason: string | undefined;
+  /**
+   * How the child process on the other side exited; `undefined` if the peer is
+   * not a child process, or has not exited.
    */
   readonly status: Deno.CommandStatus | undefined;
 
@@ -41,12 +64,14 @@ export class BarrierAbortedError extends Error {
    * Constructs a new instance.
    *
    * @param message What happened.
-   * @param options Which side ended the barrier, and how the peer exited.
+   * @param options What ended the barrier, which side did, and what is known of
+   * the peer.
    */
   constructor(message: string, options: BarrierAbortedErrorOptions) {
     super(message, options);
-    this.name = "BarrierAbortedError";
+    this.kind = options.kind;
     this.side = options.side;
+    this.reason = options.reason;
     this.status = options.status;
   }
 }

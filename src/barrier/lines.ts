@@ -26,7 +26,7 @@ export const REASON_MAX: number = LINE_MAX - ABORT.length - 1;
 /** What a line means. */
 export type Message =
   | { kind: "barrier"; note?: string }
-  | { kind: "abortion"; reason: string }
+  | { kind: "abort"; reason?: string }
   | { kind: "violation"; why: string };
 
 const BARRIER: Message = { kind: "barrier" };
@@ -151,7 +151,8 @@ export function parseLine(line: Uint8Array, acceptsText: boolean): Message {
   }
   if (text === "") return BARRIER;
   if (text === ABORT || text.startsWith(`${ABORT} `)) {
-    return { kind: "abortion", reason: printable(text.slice(6)) };
+    const reason = printable(text.slice(ABORT.length + 1));
+    return reason === "" ? { kind: "abort" } : { kind: "abort", reason };
   }
   if (text.startsWith(NOTE_PREFIX)) {
     return { kind: "barrier", note: printable(text.slice(1)) };

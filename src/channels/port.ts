@@ -90,7 +90,7 @@ export class PortChannel implements BarrierChannel {
     event.preventDefault();
     const error = new BarrierAbortedError(
       `Worker failed: ${printable(event.message)}`,
-      { side: "peer" },
+      { kind: "exited", side: "peer" },
     );
     for (let quiet = 0; quiet < 2;) {
       const before = this.#messages;

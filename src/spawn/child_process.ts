@@ -220,13 +220,19 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
 
   /** Why the process will not be ready. */
   #notReady(): BarrierAbortedError {
-    const { message, side, status, cause }: BarrierAbortedError =
+    const { message, kind, side, reason, status, cause }: BarrierAbortedError =
       this.signal.reason;
     return new BarrierAbortedError(
       message.startsWith(this.#name)
         ? message
         : `${this.#name} is not ready: ${message}`,
-      { side, status, ...cause === undefined ? {} : { cause } },
+      {
+        kind,
+        side,
+        reason,
+        status,
+        ...cause === undefined ? {} : { cause },
+      },
     );
   }
 
@@ -281,7 +287,11 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
       ? `was killed by ${status.signal}`
       : `exited with code ${status.code}`;
     this.#channel.hangUp(
-      new BarrierAbortedError(`${this.#name} ${how}`, { side: "peer", status }),
+      new BarrierAbortedError(`${this.#name} ${how}`, {
+        kind: "exited",
+        side: "peer",
+        status,
+      }),
     );
   }
 
@@ -313,6 +323,7 @@ export class ChildBarrier extends Barrier implements BarrierProcess {
     if (this.#exit) return; // which says more
     this.#channel.end(
       new BarrierAbortedError(`${this.#name} closed its channel`, {
+        kind: "closed",
         side: "peer",
       }),
     );

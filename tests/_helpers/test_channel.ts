@@ -5,8 +5,8 @@ import {
   type BarrierAbortedError,
   type BarrierChannel,
   type BarrierOptions,
-  type BarrierReceiver,
 } from "../../barrier.ts";
+import type { MessageReceiver } from "../../src/barrier/channel.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -14,7 +14,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** A channel whose other end is the test. */
 export class TestChannel implements BarrierChannel {
   readonly acceptsText: boolean;
-  receiver!: BarrierReceiver;
+  receiver!: MessageReceiver;
   sent = "";
   /** The calls but `send`, in order. */
   readonly calls: string[] = [];
@@ -23,7 +23,7 @@ export class TestChannel implements BarrierChannel {
     this.acceptsText = acceptsText;
   }
 
-  open(receiver: BarrierReceiver): void {
+  open(receiver: MessageReceiver): void {
     this.calls.push("open");
     this.receiver = receiver;
   }
