@@ -23,180 +23,145 @@
  * @module
  */
 
-import {
-  commandLine,
-  isCommand,
-  programName,
-} from "./src/spawn/command_line.ts";
-import { invalid } from "./src/spawn/errors.ts";
+import { ChildProcess } from "./src/spawn/child_process.ts";
 import { launch } from "./src/spawn/launch.ts";
-import {
-  checkProcessOptions,
-  ChildBarrier,
-} from "./src/spawn/child_process.ts";
+import { resolve } from "./src/spawn/options.ts";
 import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 
 export * from "./inherit.ts";
 
 /**
- * What becomes of a child's stdout or stderr.
+ * Where a child's stdout or stderr goes.
  *
- * - `"forward"`: it is written to this process's own. For the child it is a
+ * - `"forward"`: to this process's own stdout or stderr. For the child it is a
  *   pipe.
- * - `"piped"`: it is a stream for the caller. What nobody reads is kept, up to 16
- *   MiB; then the child has to wait.
- * - `"inherit"`: it is this process's own, so that the child has its terminal,
- *   and can outlive this process.
- * - `"null"`: it is thrown away.
+ * - `"piped"`: to a stream for the caller. At most 16 MiB of unread output is
+ *   buffered; then the child has to wait.
+ * - `"inherit"`: it is shared with this process, including its terminal, so the
+ *   child can outlive this process.
+ * - `"null"`: it is discarded.
  */
 export type BarrierOutput = "forward" | "piped" | "inherit" | "null";
 
-/** Options for {@linkcode spawnWithBarrier} that every child has. */
-export interface SpawnOptions {
-  /** Arguments for the module or the command. */
+/** Options for {@linkcode spawnWithBarrier} that apply to every child. */
+export interface SpawnCommandOptions {
+  /** Additional arguments for the command, or arguments for the module. */
   args?: readonly string[] | undefined;
-  /** The child's working directory; by default this process's own. */
+  /** The child's working directory; by default that of this process. */
   cwd?: string | URL | undefined;
-  /** Environment variables of the child, besides those of this process. */
+  /** Environment variables for the child, in addition to those of this process. */
   env?: Record<string, string> | undefined;
   /**
-   * Whether the child gets `env` alone, and nothing of this process's
-   * environment.
+   * Whether the child gets only the variables in `env`, and none of this
+   * process's environment.
    *
    * @default {false}
    */
   clearEnv?: boolean | undefined;
-  /** The child's user ID. Not for Windows. */
+  /** The child's user ID. Not supported on Windows. */
   uid?: number | undefined;
-  /** The child's group ID. Not for Windows. */
+  /** The child's group ID. Not supported on Windows. */
   gid?: number | undefined;
   /**
-   * What becomes of the child's stderr. With `readyLine` the default is
-   * `"forward"`.
+   * What carries the barrier: a file descriptor, or the child's stdin and stdout
+   * (`"stdio"`). The default is `"fd"`; on Windows it is `"stdio"`.
+   */
+  channel?: BarrierChannelKind | undefined;
+  /**
+   * The child's stdin: shared with this process, a stream for the caller, or the
+   * null device. With the channel `"stdio"` only `"null"` is allowed, and
+   * changes nothing.
+   *
+   * @default {"inherit"}
+   */
+  stdin?: "inherit" | "piped" | "null" | undefined;
+  /**
+   * Where the child's stdout goes. It cannot be `"inherit"` with the channel
+   * `"stdio"`.
+   *
+   * @default {"forward"}
+   */
+  stdout?: BarrierOutput | undefined;
+  /**
+   * Where the child's stderr goes. With `readyLine` the default is `"forward"`.
    *
    * @default {"inherit"}
    */
   stderr?: BarrierOutput | undefined;
   /**
-   * For programs that know nothing of barriers: every line that they print on
-   * stdout or stderr and that matches counts as a barrier that they placed. Its
-   * note is the first capture group or, without one, the line. A line ends with
-   * LF, or with the CR by which it is overwritten. Colours and control characters
-   * are removed before, and a tab becomes a space.
+   * For programs that do not use this library: each line of stdout or stderr
+   * that matches counts as a barrier. Its note is the first capture group or,
+   * without one, the line.
    *
-   * The program has to stay in the foreground. That it closes its descriptors
-   * means nothing; the barrier ends when the process is gone and what it had
-   * printed has been read. At least one of `stdout` and `stderr` must not be
+   * A line ends with LF, or with the CR with which a program overwrites it.
+   * Before it is tested, colors and control characters are removed and tabs are
+   * replaced with spaces.
+   *
+   * The program has to stay in the foreground. Closing its descriptors does not
+   * end the barrier: it ends when the process has exited and all of its output
+   * has been read. At least one of `stdout` and `stderr` must not be
    * `"inherit"`.
    */
   readyLine?: RegExp | undefined;
   /**
-   * Whether the child leads a process group of its own, and all signals go to
-   * the whole group: for `sh -c`, `npm run`, and whatever starts programs of its
-   * own. It is over when the whole group is. What makes another group or session
-   * is not reached (`su -c`, `setsid`, a daemon).
+   * Whether the child leads a process group of its own that all signals are sent
+   * to: for `sh -c`, `npm run`, and whatever else starts programs. The child
+   * counts as running until every process in the group has exited. Processes
+   * that leave the group (`su -c`, `setsid`, daemons) are not affected.
    *
-   * The group is a session without a terminal, so none of it can ask for a
-   * password. A terminal's Ctrl-C reaches this process alone, which has to end
-   * the child; and this process needs `--allow-run` for all programs. Not for
-   * Windows.
+   * The group is a session without a terminal, so its members cannot ask for a
+   * password, and a terminal's Ctrl-C reaches only this process. Requires
+   * `--allow-run` for all programs. Not supported on Windows.
    *
    * @default {false}
    */
   processGroup?: boolean | undefined;
   /**
-   * Ends the child: the barrier is aborted with the signal's reason, which is
-   * the `cause` of the barrier's own, and the child is ended as `await using`
-   * does it. A signal that is aborted already makes the call throw its reason.
+   * Stops the child when aborted, as `await using` does. The barrier is aborted
+   * with the signal's reason, which is the `cause` of the barrier's own error.
+   * If the signal is already aborted, the call throws its reason.
    */
   signal?: AbortSignal | undefined;
   /**
-   * What asks the child to end. PostgreSQL wants `"SIGINT"`, nginx `"SIGQUIT"`.
+   * How long, in milliseconds, to wait for the child to exit by itself before
+   * `stopSignal` is sent. The default is 1,000 for a module and 0 for a command.
+   */
+  exitGracePeriod?: number | undefined;
+  /**
+   * The signal that asks the child to exit. PostgreSQL wants `"SIGINT"`, nginx
+   * `"SIGQUIT"`.
    *
    * @default {"SIGTERM"}
    */
   stopSignal?: Deno.Signal | undefined;
   /**
-   * How long, in milliseconds, a child that is being ended has to leave by
-   * itself, as one that knows of the barrier does, before `stopSignal`. The
-   * default is 1,000 for a module, and 0 for a command.
-   */
-  exitGracePeriod?: number | undefined;
-  /**
-   * How long, in milliseconds, a child that is being ended has between
-   * `stopSignal` and `SIGKILL`.
+   * How long, in milliseconds, to wait between `stopSignal` and `SIGKILL`.
    *
    * @default {5000}
    */
   stopGracePeriod?: number | undefined;
 }
 
-/** Options for a child whose barrier has a file descriptor of its own. */
-export interface SpawnDescriptorChannelOptions {
+/** Options for {@linkcode spawnWithBarrier} with a Deno module. */
+export interface SpawnModuleOptions extends SpawnCommandOptions {
   /**
-   * What carries the barrier: a file descriptor. The default is `"fd"`, and on
-   * Windows `"stdio"`.
-   */
-  channel?: Exclude<BarrierChannelKind, "stdio"> | undefined;
-  /**
-   * The child's stdin.
+   * The permissions of the module: none, all, or those that the object grants.
+   * `"inherit"` in the object grants a permission that this process has in full.
+   * A module over `"stdio"` or `"fd:N"` may also read the variable
+   * `BARRIER_CHANNEL`, which names its channel.
    *
-   * @default {"inherit"}
-   */
-  stdin?: "inherit" | "piped" | "null" | undefined;
-  /**
-   * What becomes of the child's stdout.
-   *
-   * @default {"forward"}
-   */
-  stdout?: BarrierOutput | undefined;
-}
-
-/** Options for a child whose stdin and stdout carry the barrier. */
-export interface SpawnStdioChannelOptions {
-  /** What carries the barrier: the child's stdin and stdout. */
-  channel: "stdio";
-  /** Not to be given, as the child's stdin is the channel. */
-  stdin?: undefined;
-  /**
-   * What becomes of what the child prints to stdout, besides the barrier.
-   *
-   * @default {"forward"}
-   */
-  stdout?: Exclude<BarrierOutput, "inherit"> | undefined;
-}
-
-/** What carries the barrier, and what that leaves of stdin and stdout. */
-export type SpawnChannelOptions =
-  | SpawnDescriptorChannelOptions
-  | SpawnStdioChannelOptions;
-
-/** Options for a child that is a Deno module. */
-export interface SpawnDenoOptions {
-  /**
-   * What the module may do: nothing; everything; or what the object says for
-   * each kind. An `"inherit"` in it grants the kind if this process holds it
-   * whole. A module over `"stdio"` or `"fd:N"` may also read the variable
-   * `BARRIER_CHANNEL`, which says where its channel is.
-   *
-   * Unlike a worker, a module may import from Deno's default hosts
-   * (`jsr.io`, `deno.land` and others) whatever this says, as a child has to
-   * import this module from there. `denoArgs: ["--cached-only"]` leaves it what
-   * is cached already, `["--no-remote", "--no-npm"]` nothing.
+   * Unlike a worker, a module may always import from Deno's default hosts
+   * (`jsr.io`, `deno.land` and others), because a child has to import this
+   * library from there. `denoArgs: ["--cached-only"]` limits that to what is
+   * already cached, `["--no-remote", "--no-npm"]` to local files.
    *
    * @default {"none"}
    */
   permissions?: "none" | "all" | Deno.PermissionOptionsObject | undefined;
-  /** Further flags of `deno run`. */
+  /** Additional `deno run` flags. */
   denoArgs?: readonly string[] | undefined;
 }
-
-/** All options for {@linkcode spawnWithBarrier} that start a command. */
-export type SpawnCommandOptions = SpawnOptions & SpawnChannelOptions;
-
-/** All options for {@linkcode spawnWithBarrier} that start a Deno module. */
-export type SpawnModuleOptions = SpawnCommandOptions & SpawnDenoOptions;
 
 /** Options for {@linkcode BarrierProcess.ready}. */
 export interface BarrierReadyOptions extends BarrierWaitOptions {
@@ -308,24 +273,40 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    */
   unref(): void;
   /**
-   * Ends the process as `await using` does, but does not wait until it is gone.
+   * Stops the process, and waits until it has exited:
+   *
+   * 1. Destroys the barrier, and waits `exitGracePeriod` for the process to exit.
+   * 2. Sends `stopSignal`, followed by `SIGCONT` in case the process is
+   *    suspended, and waits `stopGracePeriod`.
+   * 3. Sends `SIGKILL`.
+   *
+   * Output that has not been written half a second after these times is not
+   * waited for. Further calls return the same promise.
+   *
+   * @returns A promise that resolves when the process has exited.
+   * @throws {Deno.errors.PermissionDenied} If the system refuses a signal.
+   *
+   * @example Usage
+   * ```ts
+   * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const child = spawnWithBarrier(["sleep", "60"]);
+   * await child.stop();
+   * assertEquals((await child.status).signal, "SIGTERM");
+   * ```
    */
+  stop(): Promise<void>;
+  /** Starts {@linkcode BarrierProcess.stop}, and does not wait for it. */
   [Symbol.dispose](): void;
   /**
-   * Ends the process. It destroys the barrier and gives the process `exitGracePeriod`
-   * to leave by itself, then sends `stopSignal` (and `SIGCONT`, so that a stopped
-   * process can act on it), after `stopGracePeriod` `SIGKILL`, and waits for the
-   * status. It waits no longer than `stopGracePeriod`, or one second, for a reader of
-   * this process's stdout that has stopped reading.
+   * Stops the process, as {@linkcode BarrierProcess.stop} does.
    *
-   * @returns A promise that resolves when the process is gone.
-   * @throws {Deno.errors.PermissionDenied} If the process may not be signalled.
+   * @returns A promise that resolves when the process has exited.
+   * @throws {Deno.errors.PermissionDenied} If the system refuses a signal.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** How long, in milliseconds, a module has to leave by itself. */
-const MODULE_EXIT_GRACE_PERIOD = 1_000;
 
 /**
  * Starts a child process that shares a barrier with this one. It does not wait
@@ -389,18 +370,15 @@ export function spawnWithBarrier(
 ): BarrierProcess;
 export function spawnWithBarrier(
   target: string | URL | readonly string[],
-  options: SpawnModuleOptions = {},
+  options?: SpawnModuleOptions,
 ): BarrierProcess {
-  if (typeof options !== "object" || options === null) {
-    throw invalid("the options must be an object", options);
+  const plan = resolve(target, options);
+  const launched = launch(plan);
+  try {
+    return new ChildProcess(plan, launched);
+  } catch (error) {
+    // Nobody would own the process.
+    launched.process.kill("SIGKILL");
+    throw error;
   }
-  const words = commandLine(target, options);
-  checkProcessOptions(options);
-  const launched = launch(words, options);
-  const exitGracePeriod = options.exitGracePeriod ??
-    (isCommand(target) ? 0 : MODULE_EXIT_GRACE_PERIOD);
-  return new ChildBarrier(launched, programName(target), {
-    ...options,
-    exitGracePeriod,
-  });
 }

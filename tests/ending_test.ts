@@ -427,7 +427,7 @@ Deno.test({
       ["setpriv", "--bounding-set=-kill"],
     );
     const message = (signal: string) =>
-      `PermissionDenied Cannot send ${signal} to child process PID (sh): permission denied by the system\n`;
+      `PermissionDenied Cannot send ${signal} to child process PID (sh): the system denies permission; run as the child's user or as root\n`;
     assertEquals(stderr, `${message("SIGINT")}${message("SIGTERM")}null\n`);
   },
 });

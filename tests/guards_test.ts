@@ -7,7 +7,8 @@ import type { ChildProcess } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Launched } from "../src/spawn/launch.ts";
-import { ChildBarrier } from "../src/spawn/child_process.ts";
+import { ChildProcess as BarrierChild } from "../src/spawn/child_process.ts";
+import { resolve } from "../src/spawn/options.ts";
 import { drained } from "../src/runtime/drain.ts";
 import { within } from "../src/runtime/timers.ts";
 import { spawnWithBarrier } from "../mod.ts";
@@ -109,20 +110,16 @@ function standIn(): { socket: Socket; events: StandIn } {
 /** A child whose process exits when the test says so. */
 function standInChild(
   { socket, stdin, stdout }: Partial<Launched>,
-): { process: EventEmitter; child: ChildBarrier } {
+): { process: EventEmitter; child: BarrierChild } {
   const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
-  const child = new ChildBarrier(
-    {
-      process: process as unknown as ChildProcess,
-      socket,
-      stdin,
-      stdout,
-      stderr: undefined,
-      kinds: { stdout: "null", stderr: "null" },
-    },
-    "stand-in",
-    { exitGracePeriod: 0 },
-  );
+  const plan = resolve(["stand-in"], { stdout: "null", stderr: "null" });
+  const child = new BarrierChild(plan, {
+    process: process as unknown as ChildProcess,
+    socket,
+    stdin,
+    stdout,
+    stderr: undefined,
+  });
   return { process, child };
 }
 

@@ -182,7 +182,7 @@ test("spawnWithBarrier() throws for a module in a compiled program, and names th
   `);
   assertEquals(
     stderr,
-    `TypeError Cannot spawn "child.ts": a compiled program runs no modules, spawn ["deno", "run", ...] or [Deno.execPath(), ...] instead\n0\n`,
+    `TypeError Cannot spawn "child.ts": a compiled program cannot run modules; spawn ["deno", "run", ...] instead\n0\n`,
   );
 });
 
@@ -203,7 +203,10 @@ test("spawnWithBarrier() throws for an option of the wrong type, and starts noth
     [{ cwd: 7 }, "'cwd' must be a string or a URL, received 7"],
     [{ env: "A=b" }, "'env' must be an object"],
     [{ env: { A: 1 } }, `the variable "A" in 'env' must be a string`],
-    [{ env: { A: "a\0b" } }, `the variable "A" in 'env' must be a string`],
+    [
+      { env: { A: "a\0b" } },
+      `the variable "A" in 'env' must be without null characters, received one at index 1`,
+    ],
     [{ env: { "A=B": "" } }, "the names in 'env'"],
     [{ env: { "": "" } }, "the names in 'env'"],
     [{ readyLine: "ready" }, "'readyLine' must be a regular expression"],
@@ -308,9 +311,9 @@ test("spawnWithBarrier() refuses on Windows what it does not have, and compares 
     `\
 TypeError Cannot spawn a child: 'channel' must be "stdio" on Windows, received "fd"
 TypeError Cannot spawn a child: 'channel' must be "stdio" on Windows, received "fd:5"
-TypeError Cannot spawn a child: 'uid' is not for Windows, received 1
-TypeError Cannot spawn a child: 'gid' is not for Windows, received 1
-TypeError Cannot spawn a child: 'processGroup' is not for Windows, received true
+TypeError Cannot spawn a child: 'uid' is not supported on Windows
+TypeError Cannot spawn a child: 'gid' is not supported on Windows
+TypeError Cannot spawn a child: 'processGroup' is not supported on Windows
  inner
 `,
   );

@@ -162,7 +162,7 @@ test('spawnWithBarrier() throws when a permission is to be "inherit" that this p
     ],
   );
   const message = (name: string) =>
-    `TypeError Cannot spawn a child: it cannot inherit the permission "${name}", which this process does not hold whole, list what to grant instead\n`;
+    `TypeError Cannot spawn a child: it cannot inherit the permission "${name}", which this process does not have in full; list the values to grant instead\n`;
   assertEquals(stderr, message("read") + message("net"));
 });
 

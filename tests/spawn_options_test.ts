@@ -24,7 +24,7 @@ Deno.test({
     assertThrows(
       () => shell(":", { channel: "fd:1048575" }),
       RangeError,
-      `Cannot spawn "sh": the number of the channel "fd:1048575" is beyond this process's limit of open files`,
+      `Cannot spawn "sh": the channel "fd:1048575" exceeds the limit of open files of this process; choose a lower number or raise the limit`,
     );
   },
 });
@@ -34,7 +34,7 @@ Deno.test("spawnWithBarrier() throws for a command that cannot be started", () =
   assertThrows(
     () => spawnWithBarrier(["there-is-no-such-command"]),
     Deno.errors.NotFound,
-    'Cannot spawn "there-is-no-such-command": there is no such command',
+    'Cannot spawn "there-is-no-such-command": the command does not exist; check its spelling and PATH',
   );
   assertEquals(openDescriptors(), before);
 });
@@ -45,17 +45,17 @@ test("spawnWithBarrier() throws for a command that the system refuses", () => {
   assertThrows(
     () => spawnWithBarrier(["sh"], { cwd: "/there/is/none" }),
     Deno.errors.NotFound,
-    'or no working directory "/there/is/none"',
+    'Cannot spawn "sh": the working directory "/there/is/none" does not exist',
   );
   assertThrows(
     () => spawnWithBarrier(["/etc/passwd"]),
     Deno.errors.PermissionDenied,
-    'Cannot spawn "/etc/passwd": permission denied',
+    'Cannot spawn "/etc/passwd": the system denies permission',
   );
   assertThrows(
     () => spawnWithBarrier(["/"]),
     Deno.errors.PermissionDenied,
-    'Cannot spawn "/": permission denied',
+    'Cannot spawn "/": the system denies permission',
   );
 });
 
@@ -70,7 +70,10 @@ test("spawnWithBarrier() throws where it may not run the command", async () => {
     `,
     ["--allow-env"],
   );
-  assertStringIncludes(stderr, 'NotCapable Requires run access to "sh"');
+  assertStringIncludes(
+    stderr,
+    'NotCapable Cannot spawn "sh": requires run access to "sh"',
+  );
 });
 
 test("spawnWithBarrier() throws for an option that is not valid", () => {
@@ -89,9 +92,14 @@ test("spawnWithBarrier() throws for an option that is not valid", () => {
       TypeError,
       "the target must be a string, a URL or an array of strings, received 7",
     ],
-    [["sh", 7], {}, TypeError, "received 7"],
-    [["sh", "a\0b"], {}, TypeError, 'received "a\\x00b"'],
-    ["a.ts", { args: ["a\0b"] }, TypeError, 'received "a\\x00b"'],
+    [["sh", 7], {}, TypeError, "received a value of type number at index 1"],
+    [["sh", "a\0b"], {}, TypeError, "received a null character at index 1"],
+    [
+      "a.ts",
+      { args: ["a\0b"] },
+      TypeError,
+      "'args' must be strings without null characters, received a null character at index 0",
+    ],
     [
       ["sh"],
       { args: "a" },
@@ -120,13 +128,13 @@ test("spawnWithBarrier() throws for an option that is not valid", () => {
       "a.ts",
       { permissions: "some" },
       TypeError,
-      `'permissions' must be "none", "all" or an object, received "some"`,
+      `'permissions' must be "none", "all" or an object such as { net: true }, received "some"`,
     ],
     [
       "a.ts",
       { permissions: { hrtime: true } },
       TypeError,
-      'must be of the kinds env, ffi, import, net, read, run, sys, write, received "hrtime"',
+      `'permissions' must name kinds of permission (env, ffi, import, net, read, run, sys, write), received "hrtime"`,
     ],
     [
       "a.ts",
@@ -168,13 +176,13 @@ test("spawnWithBarrier() throws for an option that is not valid", () => {
       ["sh"],
       { channel: "stdio", stdin: "piped" },
       TypeError,
-      `'stdin' belongs to the channel "stdio" and cannot be chosen`,
+      `'stdin' must be "null" or left out with the channel "stdio", which uses the child's stdin, received "piped"`,
     ],
     [
       ["sh"],
       { channel: "stdio", stdout: "inherit" },
       TypeError,
-      `'stdout' must be "forward", "piped" or "null" with the channel "stdio"`,
+      `'stdout' must not be "inherit" with the channel "stdio"`,
     ],
     [
       ["sh"],

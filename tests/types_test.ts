@@ -46,10 +46,6 @@ export function mustNotCompile(words: readonly string[]): void {
   spawnWithBarrier(words, { permissions: "none" });
   // @ts-expect-error: a command has no flags of Deno's
   spawnWithBarrier(words, { denoArgs: [] });
-  // @ts-expect-error: stdin is the channel
-  spawnWithBarrier(words, { channel: "stdio", stdin: "piped" });
-  // @ts-expect-error: stdout is the channel
-  spawnWithBarrier("child.ts", { channel: "stdio", stdout: "inherit" });
   // @ts-expect-error: there is no such value
   spawnWithBarrier(words, { stdout: "pipe" });
   // @ts-expect-error: there is no such channel

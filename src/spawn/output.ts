@@ -8,7 +8,7 @@
 
 import { SocketReference } from "../runtime/socket.ts";
 import { type StandardOutput, writeWhole } from "../runtime/standard_output.ts";
-import type { OutputKind } from "./launch.ts";
+import type { Output as OutputKind } from "./options.ts";
 import {
   encode,
   encodeBarrier,

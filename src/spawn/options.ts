@@ -1,0 +1,429 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * The options of `spawnWithBarrier()`. Each is read once, checked here, and
+ * given its default here; everything after this works with a `Plan`.
+ */
+
+import { cut } from "../barrier/lines.ts";
+import { CHANNEL_FD, channelFd } from "../channels/environment.ts";
+import { builtin } from "../runtime/builtin.ts";
+import { DELAY_MAX } from "../runtime/event_loop_reference.ts";
+import { childEnvironment } from "./environment.ts";
+import { invalid, shown } from "./errors.ts";
+import { permissionFlags } from "./permissions.ts";
+
+/** What a child is started from, with every option checked and in place. */
+export interface Plan {
+  /** What errors and traces call the child. */
+  readonly name: string;
+  /** The command, or the module with the flags of Deno that run it. */
+  readonly program: CommandProgram | ModuleProgram;
+  readonly args: readonly string[];
+  readonly cwd: string | URL | undefined;
+  /** All variables, the channel's included. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** The channel's descriptor in the child; without one it is stdin and stdout. */
+  readonly fd: number | undefined;
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly readyLine: RegExp | undefined;
+  readonly processGroup: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** In milliseconds, as is `stopGracePeriod`. */
+  readonly exitGracePeriod: number;
+  readonly stopSignal: Deno.Signal;
+  readonly stopGracePeriod: number;
+}
+
+/** A program with its own arguments. */
+export interface CommandProgram {
+  readonly kind: "command";
+  readonly words: readonly string[];
+}
+
+/** A Deno module. */
+export interface ModuleProgram {
+  readonly kind: "module";
+  /** A path or a URL. */
+  readonly specifier: string;
+  readonly flags: readonly string[];
+}
+
+/** Where a child's stdin comes from. */
+export type Input = "inherit" | "piped" | "null";
+
+/** Where a child's stdout or stderr goes. */
+export type Output = "forward" | "piped" | "inherit" | "null";
+
+const INPUTS = ["inherit", "piped", "null"] as const;
+const OUTPUTS = ["forward", "piped", "inherit", "null"] as const;
+
+/** The limit of open files on Linux, unless an administrator raised it. */
+const LAST_FD = 2 ** 20 - 1;
+
+/** The largest user or group ID that Node accepts. */
+const ID_MAX = 2 ** 31 - 1;
+
+/** How long a module has by default to exit by itself, in milliseconds. */
+const MODULE_EXIT_GRACE_PERIOD = 1_000;
+
+/** How long a child has by default between `stopSignal` and `SIGKILL`. */
+const STOP_GRACE_PERIOD = 5_000;
+
+/** How many characters of a program's name an error shows. */
+const NAME_MAX = 40;
+
+/**
+ * Checks the target and the options of `spawnWithBarrier()`.
+ *
+ * @returns What to start, with the defaults in place.
+ * @throws {TypeError} If the target or an option is not valid.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {Deno.errors.NotCapable} If this process lacks a permission.
+ * @throws The reason of the signal, if that is already aborted.
+ */
+export function resolve(target: unknown, options: unknown): Plan {
+  if (options !== undefined && Object(options) !== options) {
+    throw invalid("the options must be an object", options);
+  }
+  const option = reader(Object(options));
+  const signal = signalOption(option("signal"));
+  const program = programOf(
+    target,
+    option("permissions"),
+    option("denoArgs"),
+  );
+  const isModule = program.kind === "module";
+  const args = strings("args", option("args"));
+  const fd = channelOption(option("channel"));
+  const stdin = inputOption(option("stdin"), fd);
+  const readyLine = readyLineOption(option("readyLine"));
+  const { stdout, stderr } = outputOptions(
+    option("stdout"),
+    option("stderr"),
+    fd,
+    readyLine !== undefined,
+  );
+  const clearEnv = booleanOption("clearEnv", option("clearEnv"));
+  return {
+    name: nameOf(program),
+    program,
+    args,
+    cwd: cwdOption(option("cwd")),
+    uid: idOption("uid", option("uid")),
+    gid: idOption("gid", option("gid")),
+    fd,
+    stdin,
+    stdout,
+    stderr,
+    readyLine,
+    processGroup: processGroupOption(option("processGroup")),
+    signal,
+    exitGracePeriod: milliseconds(
+      "Cannot spawn a child",
+      "exitGracePeriod",
+      option("exitGracePeriod") ?? (isModule ? MODULE_EXIT_GRACE_PERIOD : 0),
+    ),
+    stopSignal: stopSignalOption(option("stopSignal")),
+    stopGracePeriod: milliseconds(
+      "Cannot spawn a child",
+      "stopGracePeriod",
+      option("stopGracePeriod") ?? STOP_GRACE_PERIOD,
+    ),
+    env: childEnvironment(
+      option("env"),
+      clearEnv,
+      fd === undefined ? "stdio" : `fd:${fd}`,
+    ),
+  };
+}
+
+/**
+ * Reads options, getters and those of a class included. What stands on
+ * `Object.prototype` is not an option, but pollution.
+ */
+function reader(options: object): (name: string) => unknown {
+  return (name) => {
+    let owner: object | null = options;
+    while (owner !== null && !Object.hasOwn(owner, name)) {
+      owner = Object.getPrototypeOf(owner);
+    }
+    return owner === null || owner === Object.prototype
+      ? undefined
+      : Reflect.get(options, name);
+  };
+}
+
+/**
+ * Checks a time.
+ *
+ * @param failure What cannot be done with it, for the error.
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is out of range.
+ */
+export function milliseconds(
+  failure: string,
+  name: string,
+  value: unknown,
+): number {
+  if (typeof value === "number" && value >= 0 && value <= DELAY_MAX) {
+    return value;
+  }
+  const message =
+    `${failure}: '${name}' must be a number of milliseconds from 0 to ${DELAY_MAX}, received ${
+      shown(value)
+    }`;
+  throw typeof value === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
+}
+
+function signalOption(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  if (!(value instanceof AbortSignal)) {
+    throw invalid("'signal' must be an AbortSignal", value);
+  }
+  value.throwIfAborted();
+  return value;
+}
+
+function programOf(
+  target: unknown,
+  permissions: unknown,
+  denoArgs: unknown,
+): CommandProgram | ModuleProgram {
+  if (Array.isArray(target)) {
+    const words = strings("the command", target);
+    if (!words[0]) throw invalid("the command must not be empty", words[0]);
+    if (permissions !== undefined || denoArgs !== undefined) {
+      throw new TypeError(
+        `Cannot spawn "${
+          shortName(words[0])
+        }": 'permissions' and 'denoArgs' are for a Deno module, received a command`,
+      );
+    }
+    return { kind: "command", words };
+  }
+  return {
+    kind: "module",
+    specifier: moduleSpecifier(target),
+    flags: [
+      ...permissionFlags(permissions),
+      ...strings("denoArgs", denoArgs),
+    ],
+  };
+}
+
+function moduleSpecifier(target: unknown): string {
+  if (typeof target !== "string" && !(target instanceof URL)) {
+    throw invalid(
+      "the target must be a string, a URL or an array of strings",
+      target,
+    );
+  }
+  const specifier = String(target);
+  if (specifier === "") throw invalid("the module must not be empty", target);
+  if (specifier.includes("\0")) {
+    throw invalid("the module must not contain null characters", target);
+  }
+  if (isCommandLine(specifier)) {
+    throw invalid(
+      `a command must be an array of its words, such as ["redis-server", "--port", "7000"]`,
+      target,
+    );
+  }
+  if (Deno.build.standalone) {
+    throw new TypeError(
+      `Cannot spawn "${
+        shortName(specifier)
+      }": a compiled program cannot run modules; spawn ["deno", "run", ...] instead`,
+    );
+  }
+  return isUrl(specifier) || /^(?:[/\\]|[a-z]:[/\\])/i.test(specifier)
+    ? specifier
+    // Spelled so that it can be nothing but a path.
+    : `./${specifier}`;
+}
+
+/** Whether a string is most likely a command with arguments, and not a module. */
+function isCommandLine(specifier: string): boolean {
+  return !isUrl(specifier) && /\s/.test(specifier) &&
+    !/\.(?:[cm]?[jt]sx?|wasm)$/.test(specifier);
+}
+
+/** Whether a module is named by a URL. One letter is a drive of Windows. */
+function isUrl(module: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(module);
+}
+
+function strings(name: string, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const what = name === "the command" ? name : `'${name}'`;
+  if (!Array.isArray(value)) {
+    throw invalid(`${what} must be an array of strings`, value);
+  }
+  // An item that is not valid may be secret, so only its place is named.
+  return Array.from(value, (item: unknown, index) => {
+    if (typeof item === "string" && !item.includes("\0")) return item;
+    const received = typeof item === "string"
+      ? "a null character"
+      : `a value of type ${typeof item}`;
+    throw new TypeError(
+      `Cannot spawn a child: ${what} must be strings without null characters, received ${received} at index ${index}`,
+    );
+  });
+}
+
+/**
+ * Makes a short name of what is spawned, for errors: of a file its last part,
+ * of a URL what is not secret in it.
+ */
+function nameOf(program: CommandProgram | ModuleProgram): string {
+  return shortName(
+    program.kind === "command" ? program.words[0]! : program.specifier,
+  );
+}
+
+function shortName(whole: string): string {
+  const isFile = whole.startsWith("file:") || !isUrl(whole);
+  const name = isFile
+    ? whole.replace(/^.*[/\\](?=.)/s, "")
+    // User, password and query may be secret.
+    : whole.replace(/^([a-z][a-z0-9+.-]+:\/\/)[^/]*@/i, "$1")
+      .replace(/(^https?:[^?#]*)[?#].*$/is, "$1");
+  return cut(name, NAME_MAX);
+}
+
+/** The channel's descriptor in the child; none if it is stdin and stdout. */
+function channelOption(value: unknown): number | undefined {
+  const isWindows = Deno.build.os === "windows";
+  const channel = value ?? (isWindows ? "stdio" : "fd");
+  if (channel === "stdio") return undefined;
+  const fd = typeof channel === "string" ? channelFd(channel) : undefined;
+  if (fd === undefined || fd > LAST_FD) {
+    throw invalid(
+      `'channel' must be "fd", "fd:N" with a number from ${CHANNEL_FD} to ${LAST_FD}, or "stdio"`,
+      channel,
+    );
+  }
+  if (isWindows) throw invalid(`'channel' must be "stdio" on Windows`, channel);
+  return fd;
+}
+
+function inputOption(value: unknown, fd: number | undefined): Input {
+  const stdin = oneOf("stdin", value ?? "inherit", INPUTS);
+  if (fd === undefined && value !== undefined && stdin !== "null") {
+    throw invalid(
+      `'stdin' must be "null" or left out with the channel "stdio", which uses the child's stdin`,
+      stdin,
+    );
+  }
+  return stdin;
+}
+
+function outputOptions(
+  stdoutValue: unknown,
+  stderrValue: unknown,
+  fd: number | undefined,
+  isScanned: boolean,
+): { stdout: Output; stderr: Output } {
+  const stdout = oneOf("stdout", stdoutValue ?? "forward", OUTPUTS);
+  const stderr = oneOf(
+    "stderr",
+    stderrValue ?? (isScanned ? "forward" : "inherit"),
+    OUTPUTS,
+  );
+  if (fd === undefined && stdout === "inherit") {
+    throw invalid(
+      `'stdout' must not be "inherit" with the channel "stdio", which uses the child's stdout`,
+      stdout,
+    );
+  }
+  if (isScanned && stdout === "inherit" && stderr === "inherit") {
+    throw invalid(
+      `'readyLine' needs a 'stdout' or 'stderr' that is not "inherit"`,
+      stdout,
+    );
+  }
+  return { stdout, stderr };
+}
+
+function oneOf<T extends string>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): T {
+  const found = allowed.find((item) => item === value);
+  if (found !== undefined) return found;
+  const list = allowed.map((item) => `"${item}"`);
+  throw invalid(
+    `'${name}' must be ${list.slice(0, -1).join(", ")} or ${list.at(-1)}`,
+    value,
+  );
+}
+
+function readyLineOption(value: unknown): RegExp | undefined {
+  if (value === undefined || value instanceof RegExp) return value;
+  throw invalid("'readyLine' must be a regular expression", value);
+}
+
+function booleanOption(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw invalid(`'${name}' must be a boolean`, value);
+}
+
+function cwdOption(value: unknown): string | URL | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "string" && !(value instanceof URL)) {
+    throw invalid("'cwd' must be a string or a URL", value);
+  }
+  if (value instanceof URL && value.protocol !== "file:") {
+    throw invalid("'cwd' must be a file URL", shortName(value.href));
+  }
+  if (String(value).includes("\0")) {
+    throw invalid("'cwd' must not contain null characters", value);
+  }
+  return value;
+}
+
+function idOption(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const isId = typeof value === "number" && Number.isInteger(value) &&
+    value >= 0 && value <= ID_MAX;
+  if (!isId) {
+    throw invalid(`'${name}' must be an integer from 0 to ${ID_MAX}`, value);
+  }
+  notOnWindows(name);
+  return value;
+}
+
+function processGroupOption(value: unknown): boolean {
+  if (!booleanOption("processGroup", value)) return false;
+  notOnWindows("processGroup");
+  // Otherwise the group could be started but not be stopped.
+  if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      "Cannot spawn a child: 'processGroup' requires run access to all programs; run again with the --allow-run flag",
+    );
+  }
+  return true;
+}
+
+function notOnWindows(name: string): void {
+  if (Deno.build.os !== "windows") return;
+  throw new TypeError(
+    `Cannot spawn a child: '${name}' is not supported on Windows`,
+  );
+}
+
+function stopSignalOption(value: unknown = "SIGTERM"): Deno.Signal {
+  const { signals } = builtin<typeof import("node:os")>("node:os").constants;
+  if (typeof value !== "string" || !Object.hasOwn(signals, value)) {
+    throw invalid("'stopSignal' must be the name of a signal", value);
+  }
+  return value as Deno.Signal;
+}

@@ -1,0 +1,91 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/* The pipes of a child: the barrier's channel, stdin, stdout and stderr. */
+
+import { SocketChannel } from "../channels/socket.ts";
+import { readDirectly } from "../runtime/socket_handle.ts";
+import type { Launched } from "./launch.ts";
+import type { Plan } from "./options.ts";
+import { ChildInput, ChildOutput } from "./output.ts";
+
+/** Connects the pipes of a child with its barrier and with its streams. */
+export class Streams {
+  readonly channel: SocketChannel;
+  readonly stdin: ChildInput | undefined;
+  readonly stdout: ChildOutput | undefined;
+  readonly stderr: ChildOutput | undefined;
+  /** The outputs that barriers come from. */
+  readonly #sources: ChildOutput[];
+  /** The stdin that this process closes at the exit. */
+  readonly #input: Launched["stdin"];
+
+  constructor(
+    launched: Launched,
+    { stdout, stderr, readyLine }: Pick<
+      Plan,
+      "stdout" | "stderr" | "readyLine"
+    >,
+  ) {
+    const deliver = (lines: Uint8Array) => this.channel.deliver(lines);
+    const socket = launched.socket && readDirectly(launched.socket, deliver);
+    this.stdout = launched.stdout && new ChildOutput({
+      source: launched.stdout,
+      kind: stdout,
+      target: Deno.stdout,
+      readyLine,
+      isChannel: !socket,
+      deliver,
+    });
+    this.stderr = launched.stderr && new ChildOutput({
+      source: launched.stderr,
+      kind: stderr,
+      target: Deno.stderr,
+      readyLine,
+      deliver,
+    });
+    this.channel = new SocketChannel(
+      socket ? { readable: socket, writable: socket, acceptsText: true } : {
+        readable: launched.stdout!,
+        writable: launched.stdin!,
+        acceptsText: false,
+      },
+    );
+    this.#input = socket && launched.stdin;
+    this.stdin = this.#input && new ChildInput(this.#input);
+    this.#sources = !socket || readyLine ? this.#outputs : [];
+  }
+
+  get #outputs(): ChildOutput[] {
+    return [this.stdout, this.stderr].filter((output) => output !== undefined);
+  }
+
+  /** Lets pending writes and output keep this process alive, or not. */
+  hold(held: boolean, hasExited: boolean): void {
+    this.stdin?.hold(held && !hasExited);
+    for (const output of this.#outputs) output.hold(held);
+  }
+
+  /** The child has exited, so nobody reads its stdin any more. */
+  closeInput(): void {
+    this.#input?.destroy();
+  }
+
+  /**
+   * Resolves when every barrier that an exited child had sent, or printed, has
+   * been delivered.
+   */
+  async drainBarriers(): Promise<void> {
+    await this.channel.drain();
+    await Promise.all(this.#sources.map((output) => output.drain()));
+  }
+
+  /** Resolves when what an exited child had printed has been read. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#outputs.map((output) => output.drain()));
+  }
+
+  /** Resolves when what an exited child had printed has been written. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#outputs.map((output) => output.finish()));
+  }
+}
