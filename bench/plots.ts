@@ -7,8 +7,8 @@
  * @module
  */
 
-import * as Plot from "npm:@observablehq/plot@^0.6";
-import { parseHTML } from "npm:linkedom@^0.18";
+import * as Plot from "npm:@observablehq/plot@0.6.17";
+import { parseHTML } from "npm:linkedom@0.18.15";
 import { type Figure, format, type Table } from "./table.ts";
 
 const TEXT = "#768390";

@@ -62,7 +62,7 @@ async function measure(size: Size): Promise<Omit<Table, "title">> {
 }
 
 async function asyncMutex(): Promise<Semaphore> {
-  const { Semaphore } = await import("npm:async-mutex@^0.5");
+  const { Semaphore } = await import("npm:async-mutex@0.5.0");
   return new Semaphore(0);
 }
 

@@ -3,7 +3,7 @@
 /** Any calls in any order, against a model of the rules. */
 
 import { assertEquals } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import {
   type Event,

@@ -8,7 +8,7 @@ import {
   assertFalse,
   assertStrictEquals,
 } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { BarrierAbortedError } from "../barrier.ts";
 import {
   failure,

@@ -7,7 +7,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { Completion } from "../completion.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import { run } from "./_helpers/run.ts";

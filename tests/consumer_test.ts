@@ -172,6 +172,10 @@ Deno.test("The published package has what a user needs, and nothing else", async
     "/PROTOCOL.md",
     "/README.md",
     "/deno.json",
+    "/peers/peer.c",
+    "/peers/peer.mjs",
+    "/peers/peer.py",
+    "/peers/peer.sh",
   ]);
 
   const { stdout } = await run(

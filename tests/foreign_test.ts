@@ -10,7 +10,6 @@ import {
   assertLess,
   assertMatch,
   assertRejects,
-  assertStringIncludes,
 } from "@std/assert";
 import { spawn as spawnWithNode } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +17,7 @@ import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { type BarrierProcess, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { PEER_PROGRAMS, results, TESTDATA } from "./_helpers/peers.ts";
+import { PEER_PROGRAMS, results } from "./_helpers/peers.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { childModule, shell } from "./_helpers/scripts.ts";
@@ -26,7 +25,6 @@ import { TempDir } from "./_helpers/temp_dir.ts";
 import { test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
-const PROTOCOL = await Deno.readTextFile(`${TESTDATA}/../../PROTOCOL.md`);
 
 for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
   for (const channel of CHANNELS) {
@@ -271,35 +269,6 @@ async function converse(
     exit,
   ]);
   return { said: results(said.toString()), sent: sent.toString() };
-}
-
-for (const { file } of PEER_PROGRAMS) {
-  Deno.test(`PROTOCOL.md shows ${file} as it is tested`, async () => {
-    const source = await Deno.readTextFile(`${TESTDATA}/${file}`);
-    const body = source.slice(source.indexOf("\n\n") + 2); // without its head
-    assertStringIncludes(PROTOCOL, `\n${body}\`\`\`\n`);
-  });
-}
-
-for (
-  const [what, end, code] of [
-    ["goes on when its parent does", (child) => child.place(), 0],
-    ["leaves when its parent aborts", (child) => child.abort(), 1],
-    [
-      "leaves when its parent aborts with a reason",
-      (child) => child.abort("why"),
-      1,
-    ],
-    ["leaves when its parent is gone", (child) => child.destroy(), 1],
-  ] as [string, (child: BarrierProcess) => void, number][]
-) {
-  test(`PROTOCOL.md shows a shell script that ${what}`, async () => {
-    const script = /```sh\n(.+?)```/s.exec(PROTOCOL)![1]!;
-    await using child = spawnWithBarrier(["sh", "-c", script]);
-    assert(await child.waitNext());
-    end(child);
-    assertEquals((await child.status).code, code);
-  });
 }
 
 // Programs that nobody here wrote

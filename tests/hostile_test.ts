@@ -3,7 +3,7 @@
 /** A peer that sends whatever it likes. `deno task soak` has it send more. */
 
 import { assertEquals, assertLess } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import {
   bytesOf,
   checkHostile,

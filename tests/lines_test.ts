@@ -3,7 +3,7 @@
 /** A child's stdout that carries output and the protocol, taken apart. */
 
 import { assert, assertEquals } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { LineReader, type Message } from "../src/barrier/lines.ts";
 import { StdoutSplitter } from "../src/spawn/stdout_splitter.ts";
 import { spawnWithBarrier } from "../mod.ts";

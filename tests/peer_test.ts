@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * The programs that `PROTOCOL.md` shows, byte by byte: nothing of this module
+ * The programs in `peers/`, byte by byte: nothing of this module
  * stands at the other end of their stdin and stdout.
  */
 
@@ -128,6 +128,9 @@ function toBytes(bytes: Bytes): Uint8Array {
 }
 
 for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
+  // It runs Node's program, and reads stdin in the same way.
+  if (language === "Bun") continue;
+
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test({ name: `A ${language} peer ${name}`, ignore, fn });
 

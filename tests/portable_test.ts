@@ -3,8 +3,8 @@
 /** What holds outside of Deno on Linux. */
 
 import { assertEquals } from "@std/assert";
-import ts from "npm:typescript@5";
-import { isInstalled } from "./_helpers/programs.ts";
+import ts from "npm:typescript@5.9.3";
+import { bunPath, isInstalled } from "./_helpers/programs.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
 import { json, parentModule } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
@@ -49,15 +49,17 @@ shared.complete();
 console.log(shared.tryWait(), typeof Deno);
 `;
 
+const bun = bunPath();
+
 for (
-  const [name, command] of [
-    ["Node", ["node", "program.mjs"]],
-    ["Bun", ["npx", "-y", "bun@1", "program.mjs"]],
-  ] as [string, CommandLine][]
+  const [name, command, installed] of [
+    ["Node", ["node", "program.mjs"], isInstalled("node")],
+    ["Bun", [bun ?? "bun", "program.mjs"], bun !== undefined],
+  ] as [string, CommandLine, boolean][]
 ) {
   Deno.test({
     name: `Barrier.over() a port and Completion work in ${name}`,
-    ignore: !isInstalled("node") || !isInstalled("npx"),
+    ignore: !installed,
     async fn() {
       await using directory = await TempDir.make();
       await transpile(directory.path);

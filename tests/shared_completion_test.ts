@@ -9,7 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { deadline } from "@std/async";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { Completion, SharedCompletion } from "../completion.ts";
 import { type Output, run } from "./_helpers/run.ts";
 import { dataUrl } from "./_helpers/scripts.ts";

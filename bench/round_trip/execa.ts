@@ -5,7 +5,7 @@
  * way ("step" or "strict").
  */
 
-import { execa, getEachMessage, sendMessage } from "npm:execa@^9";
+import { execa, getEachMessage, sendMessage } from "npm:execa@9.6.1";
 import { serveRoundTrips } from "../serve.mjs";
 
 const [way, side] = Deno.args as [string, string?];

@@ -2,7 +2,7 @@
 
 /* Starts children by execa, up to the first message. */
 
-import { execa } from "npm:execa@^9";
+import { execa } from "npm:execa@9.6.1";
 import { serveStarts } from "./serve_starts.mjs";
 
 await serveStarts(async () => {

@@ -9,7 +9,7 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import type { Barrier } from "../../barrier.ts";
 import { StdoutSplitter } from "../../src/spawn/stdout_splitter.ts";
 import { flushMicrotasks } from "./event_loop.ts";

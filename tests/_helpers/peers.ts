@@ -1,14 +1,13 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** The programs that `PROTOCOL.md` shows, in other languages than this one. */
+/** The programs in `peers/`, each in another language. */
 
-import { isInstalled } from "./programs.ts";
+import { bunPath, isInstalled } from "./programs.ts";
 import { type CommandLine, run } from "./run.ts";
 
 /** A program that makes the calls which its arguments name. */
 export interface PeerProgram {
   language: string;
-  file: string;
   command: CommandLine;
   /** What it calls `waitNext`. */
   waitNext: string;
@@ -17,29 +16,31 @@ export interface PeerProgram {
   ignore: boolean;
 }
 
-/** Where the programs are. */
-export const TESTDATA: string = `${import.meta.dirname}/../testdata`;
+/** The directory of the programs. */
+const PEERS = `${import.meta.dirname}/../../peers`;
+const bun = bunPath();
 
 /** The programs of all languages. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [
-  interpreted("bash", "bash", "peer.sh"),
-  interpreted("Python", "python3", "peer.py"),
-  interpreted("Node", "node", "peer.mjs"),
+  interpreted("bash", "bash", isInstalled("bash"), "peer.sh"),
+  interpreted("Python", "python3", isInstalled("python3"), "peer.py"),
+  interpreted("Node", "node", isInstalled("node"), "peer.mjs"),
+  interpreted("Bun", bun ?? "bun", bun !== undefined, "peer.mjs"),
   await compiled("C", "cc", "peer.c"),
 ];
 
 function interpreted(
   language: string,
   interpreter: string,
+  installed: boolean,
   file: string,
 ): PeerProgram {
   return {
     language,
-    file,
-    command: [interpreter, `${TESTDATA}/${file}`],
-    waitNext: language === "Node" ? "waitNext" : "wait_next",
+    command: [interpreter, `${PEERS}/${file}`],
+    waitNext: file === "peer.mjs" ? "waitNext" : "wait_next",
     checks: language !== "bash",
-    ignore: !isInstalled(interpreter),
+    ignore: !installed,
   };
 }
 
@@ -55,13 +56,12 @@ async function compiled(
   const program = `${directory}/peer`;
   const ignore = !isInstalled(compiler);
   if (!ignore) {
-    const source = `${TESTDATA}/${file}`;
+    const source = `${PEERS}/${file}`;
     const { code, stderr } = await run([compiler, "-o", program, source]);
     if (code !== 0) throw new Error(stderr);
   }
   return {
     language,
-    file,
     command: [program],
     waitNext: "wait_next",
     checks: true,

@@ -42,3 +42,27 @@ export function knowsInherited(): boolean {
   }
   return knows;
 }
+
+const BUN = "bun@1.4.5";
+
+/**
+ * Finds Bun, which npm brings where it is not installed, and says so where
+ * neither works.
+ *
+ * @returns The path of its binary, if there is one.
+ */
+export function bunPath(): string | undefined {
+  const script = `command -v bun ||
+    npm exec --yes --package=${BUN} -- sh -c 'command -v bun'`;
+  try {
+    const { success, stdout } = new Deno.Command("sh", {
+      args: ["-c", script],
+      stderr: "null",
+    }).outputSync();
+    if (success) return new TextDecoder().decode(stdout).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // no shell
+  }
+  console.log("Ignoring tests: bun is not installed");
+  return undefined;
+}

@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import process from "node:process";
+import { Readable } from "node:stream";
 
 const LINE_MAX = 4096;
 const CR = 0x0d;
@@ -53,7 +54,10 @@ class Barrier {
       process.stdout._writev = null;
     } else {
       this.#fd = Number(channel.replace("fd:", ""));
-      this.#readable = new Socket({ fd: this.#fd, readable: true });
+      // In Bun, a Socket cannot take a descriptor that this process inherited.
+      this.#readable = process.versions.bun
+        ? Readable.fromWeb(Bun.file(this.#fd).stream())
+        : new Socket({ fd: this.#fd, readable: true });
     }
     this.#arrivals = this.#readable[Symbol.asyncIterator]();
     this.#barriers = Number(state ?? 0);

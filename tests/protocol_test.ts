@@ -1,0 +1,258 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What `PROTOCOL.md` shows, run as a reader would. */
+
+import { assertEquals } from "@std/assert";
+import { type BarrierProcess, spawnWithBarrier } from "../mod.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { type CommandLine, run } from "./_helpers/run.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+import { IS_UNIX } from "./_helpers/unix.ts";
+
+const PROTOCOL = await Deno.readTextFile(
+  new URL("../PROTOCOL.md", import.meta.url),
+);
+
+/** The text between two lines of the page. */
+function between(start: string, end: string): string {
+  const from = PROTOCOL.indexOf(start);
+  return PROTOCOL.slice(from, PROTOCOL.indexOf(end, from + start.length));
+}
+
+// Ready, wait, note
+
+interface Example {
+  fence: string;
+  program: string;
+  file: string;
+  /** What has to be run before, if anything. */
+  build?: CommandLine;
+  command: CommandLine;
+}
+
+const EXAMPLES: Example[] = [
+  { fence: "sh", program: "sh", file: "a.sh", command: ["sh", "a.sh"] },
+  {
+    fence: "python",
+    program: "python3",
+    file: "a.py",
+    command: ["python3", "a.py"],
+  },
+  { fence: "js", program: "node", file: "a.mjs", command: ["node", "a.mjs"] },
+  {
+    fence: "go",
+    program: "go",
+    file: "a.go",
+    build: ["go", "build", "a.go"],
+    command: ["./a"],
+  },
+  {
+    fence: "c",
+    program: "cc",
+    file: "a.c",
+    build: ["cc", "-Wall", "-Wextra", "-Werror", "-o", "a", "a.c"],
+    command: ["./a"],
+  },
+];
+
+for (const { fence, program, file, build, command } of EXAMPLES) {
+  const section = between("## Ready, wait, note", "\n## The channel");
+  const source = section.split(`\n\`\`\`${fence}\n`)[1]?.split("```")[0];
+
+  const test = (
+    name: string,
+    fn: (child: BarrierProcess) => Promise<void>,
+  ) =>
+    Deno.test({
+      name: `PROTOCOL.md shows a program for ${program} that ${name}`,
+      ignore: !IS_UNIX || !isInstalled(program),
+      async fn() {
+        await using directory = await TempDir.make();
+        const cwd = directory.path;
+        await Deno.writeTextFile(`${cwd}/${file}`, source!);
+        if (build !== undefined) {
+          const { code, stderr } = await run(build, {
+            cwd,
+            env: { GO111MODULE: "off", GOCACHE: `${cwd}/cache` },
+          });
+          assertEquals(code, 0, stderr);
+        }
+        await using child = spawnWithBarrier(command, { cwd });
+        assertEquals(await child.ready(), undefined);
+        await fn(child);
+      },
+    });
+
+  test("answers a note", async (child) => {
+    child.place("go on");
+    assertEquals(await child.ready(), "received: go on");
+    assertEquals((await child.status).code, 0);
+  });
+
+  test("answers a barrier without a note", async (child) => {
+    child.place();
+    assertEquals((await child.ready())?.trim(), "received:");
+    assertEquals((await child.status).code, 0);
+  });
+
+  for (
+    const [end, make] of [
+      ["exits", (child) => child.destroy()],
+      ["aborts", (child) => child.abort()],
+      ["aborts with a reason", (child) => child.abort("disk full")],
+    ] as [string, (child: BarrierProcess) => void][]
+  ) {
+    test(`exits when its parent ${end}`, async (child) => {
+      make(child);
+      assertEquals((await child.status).code, 1);
+    });
+  }
+}
+
+// Programs in between
+
+const CHECK = `
+  if [ -S "/proc/$$/fd/3" ]; then fd=passed; else fd=closed; fi
+  if [ "$BARRIER_CHANNEL" = fd:3 ]; then env=passed; else env=removed; fi
+  echo "$fd $env"`;
+
+interface Between {
+  /** The command that starts `$CHECK`, run by a shell. */
+  command: string;
+  fd?: "closed";
+  env?: "removed";
+  ignore?: boolean;
+}
+
+const isRoot = IS_UNIX && Deno.uid() === 0;
+const asRoot = { ignore: !isRoot };
+const inNamespace = { ignore: !isRoot || !await canUnshare() };
+
+/** Whether this process may make namespaces, which a container forbids. */
+async function canUnshare(): Promise<boolean> {
+  const script = "unshare -mn true 2>/dev/null";
+  return (await run(["sh", "-c", script])).code === 0;
+}
+
+/** The programs as the page names them, each with a way to start another. */
+const BETWEEN: Record<string, Between> = {
+  "sh -c": { command: `sh -c '"$CHECK"; :'` },
+  "bash -c": { command: `bash -c '"$CHECK"; :'` },
+  env: { command: 'env "$CHECK"' },
+  exec: { command: 'exec "$CHECK"' },
+  make: { command: "printf 'check:\\n\\t@$(CHECK)\\n' | make -s -f - -j2" },
+  xargs: { command: 'echo | xargs "$CHECK"' },
+  "find -exec": { command: 'find "$CHECK" -exec "$CHECK" ";"' },
+  timeout: { command: 'timeout 60 "$CHECK"' },
+  nohup: { command: 'nohup "$CHECK"' },
+  nice: { command: 'nice "$CHECK"' },
+  ionice: { command: 'ionice -c3 "$CHECK"' },
+  taskset: { command: 'taskset 1 "$CHECK"' },
+  prlimit: { command: 'prlimit --nofile=100 "$CHECK"' },
+  flock: { command: 'flock "$CHECK" "$CHECK"' },
+  stdbuf: { command: 'stdbuf -oL "$CHECK"' },
+  "su -c": { command: 'su -c "$CHECK" root', ...asRoot },
+  runuser: { command: 'runuser -u root -- "$CHECK"', ...asRoot },
+  setpriv: { command: 'setpriv --pdeathsig TERM "$CHECK"' },
+  setsid: { command: 'setsid -w "$CHECK"' },
+  chroot: { command: 'chroot / "$CHECK"', ...asRoot },
+  unshare: { command: 'unshare -m "$CHECK"', ...inNamespace },
+  nsenter: { command: 'nsenter -t $$ -n "$CHECK"', ...inNamespace },
+  "ip netns exec": {
+    command: 'unshare -m sh -c \'ip netns add "n$$" &&' +
+      ' ip netns exec "n$$" "$CHECK"; ip netns del "n$$"\'',
+    ...inNamespace,
+  },
+  strace: { command: 'strace -o /dev/null "$CHECK"' },
+  valgrind: { command: 'valgrind -q "$CHECK"' },
+  script: { command: 'script -qec "$CHECK" /dev/null' },
+  "xvfb-run": { command: 'xvfb-run -a "$CHECK"' },
+  "dbus-run-session": { command: 'dbus-run-session "$CHECK"' },
+  "ssh-agent": { command: 'ssh-agent "$CHECK"' },
+  "os.system()": {
+    command: `python3 -c 'import os; os.system(os.environ["CHECK"])'`,
+  },
+  "os.exec*()": {
+    command: `python3 -c 'import os; os.execv(os.environ["CHECK"], ["sh"])'`,
+  },
+  "system()": { command: `perl -e 'system($ENV{CHECK})'` },
+
+  "npm run": { command: "npm run -s check", fd: "closed" },
+  npx: { command: 'npx -y -c "$CHECK"', fd: "closed" },
+  "spawn()": {
+    command: `node -e 'require("child_process").spawnSync(process.env.CHECK,
+      { stdio: "inherit" })'`,
+    fd: "closed",
+  },
+  subprocess: {
+    command:
+      `python3 -c 'import os, subprocess; subprocess.run(os.environ["CHECK"])'`,
+    fd: "closed",
+  },
+  sudo: {
+    command: 'sudo -n "$CHECK"',
+    fd: "closed",
+    env: "removed",
+    ...asRoot,
+  },
+  "sudo -E": { command: 'sudo -n -E "$CHECK"', fd: "closed", ...asRoot },
+  "su -": { command: 'su - -c "$CHECK" root', env: "removed", ...asRoot },
+
+  "pass_fds=[3]": {
+    command: `python3 -c 'import os, subprocess;
+subprocess.run(os.environ["CHECK"], pass_fds=[3])'`,
+  },
+  'stdio: ["inherit", "inherit", "inherit", 3]': {
+    command: `node -e 'require("child_process").spawnSync(process.env.CHECK,
+      { stdio: ["inherit", "inherit", "inherit", 3] })'`,
+  },
+};
+
+/** What the page names and no test starts, with the reason. */
+const NOT_TESTED = [
+  ...["pnpm run", "bun run"], // npm brings them, one download each
+  ...["ssh", "docker exec", "kubectl exec"], // need a server
+];
+
+const NAMES = Array.from(
+  between("### Programs in between", "\n## The lines").matchAll(/`([^`]+)`/g),
+  ([, name]) => name!,
+);
+
+for (const [name, { command, fd, env, ignore }] of Object.entries(BETWEEN)) {
+  Deno.test({
+    name: `PROTOCOL.md says whether ${name} passes the channel on`,
+    ignore: Deno.build.os !== "linux" || ignore ||
+      !isInstalled(
+        /[\w-]+/.exec(command.replace(/^echo.*\| |^printf.*\| /, ""))![0],
+      ),
+    async fn() {
+      assertEquals(NAMES.includes(name), true);
+      await using directory = await TempDir.make();
+      const check = `${directory.path}/check.sh`;
+      await Deno.writeTextFile(check, `#!/bin/sh\n${CHECK}\n`, { mode: 0o755 });
+      await Deno.writeTextFile(
+        `${directory.path}/package.json`,
+        JSON.stringify({ scripts: { check } }),
+      );
+      await using child = spawnWithBarrier(["sh", "-c", command], {
+        cwd: directory.path,
+        env: { CHECK: check },
+        stdout: "piped",
+      });
+      assertEquals(
+        (await child.stdout.text()).trim(),
+        `${fd ?? "passed"} ${env ?? "passed"}`,
+      );
+    },
+  });
+}
+
+Deno.test("PROTOCOL.md names no program in between that is not tested", () => {
+  const known = new Set([...Object.keys(BETWEEN), ...NOT_TESTED]);
+  const others = ["stdio", 'inheritBarrier({ channel: "stdio" })'];
+  assertEquals(
+    NAMES.filter((name) => !known.has(name) && !others.includes(name)),
+    [],
+  );
+});
