@@ -12,11 +12,16 @@ import { TempDir } from "./_helpers/temp_dir.ts";
 const ROOT = new URL("../", import.meta.url);
 
 /** Writes the library as JavaScript, for whatever runs no TypeScript. */
-async function transpile(directory: string): Promise<void> {
-  for await (const { name } of Deno.readDir(ROOT)) {
+async function transpile(target: string, source = ROOT): Promise<void> {
+  await Deno.mkdir(target, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(source)) {
+    // Beside the public files there are tests and tools, which nobody imports.
+    if (isDirectory && (name === "src" || source !== ROOT)) {
+      await transpile(`${target}/${name}`, new URL(`${name}/`, source));
+    }
     if (!name.endsWith(".ts")) continue;
-    const source = await Deno.readTextFile(new URL(name, ROOT));
-    const { outputText } = ts.transpileModule(source, {
+    const text = await Deno.readTextFile(new URL(name, source));
+    const { outputText } = ts.transpileModule(text, {
       compilerOptions: {
         module: ts.ModuleKind.ESNext,
         target: ts.ScriptTarget.ES2022,
@@ -24,7 +29,7 @@ async function transpile(directory: string): Promise<void> {
         verbatimModuleSyntax: true,
       },
     });
-    const path = `${directory}/${name.replace(/\.ts$/, ".mjs")}`;
+    const path = `${target}/${name.replace(/\.ts$/, ".mjs")}`;
     await Deno.writeTextFile(path, outputText.replaceAll('.js"', '.mjs"'));
   }
 }
