@@ -31,7 +31,7 @@
  * @module
  */
 
-import { EventLoopReference } from "./src/runtime/event_loop_reference.ts";
+import { EventLoopReference } from "./src/runtime/timers.ts";
 import { type Waiter, WaitQueue } from "./src/barrier/wait_queue.ts";
 
 /**

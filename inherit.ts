@@ -17,10 +17,7 @@
  * @module
  */
 
-// From the bottom up, all of them: a module that is the first to import another
-// costs Deno a look at its source map, and that of this one is small.
-import "./src/barrier/wait_queue.ts";
-import "./src/barrier/arrivals.ts";
+import { Barrier } from "./barrier.ts";
 import type { BarrierChannel } from "./src/barrier/channel.ts";
 import {
   CHANNEL_FD,
@@ -33,12 +30,6 @@ import {
 } from "./src/channels/environment.ts";
 import { printable } from "./src/barrier/lines.ts";
 import { StdioChannel } from "./src/channels/stdio.ts";
-import "./src/channels/bytes.ts";
-import "./src/channels/pair.ts";
-import "./src/channels/port.ts";
-import "./src/channels/streams.ts";
-import "./src/channels/over.ts";
-import { Barrier } from "./barrier.ts";
 
 /**
  * Where a program finds its barrier's channel.

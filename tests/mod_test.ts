@@ -30,14 +30,14 @@ async function loadedWith(module: string): Promise<string[]> {
       if (code && !isDynamic) loaded.add(code.specifier);
     }
   }
-  const directory = new URL(".", root).href;
+  const directory = import.meta.resolve("../");
   return Array.from(loaded, (url) => url.replace(directory, "")).sort();
 }
 
 const QUEUE = ["src/barrier/wait_queue.ts"];
 const COMPLETION = [
   "completion.ts",
-  "src/runtime/event_loop_reference.ts",
+  "src/runtime/timers.ts",
   ...QUEUE,
 ];
 const BARRIER = [
@@ -53,12 +53,17 @@ const BARRIER = [
   "src/channels/streams.ts",
   ...QUEUE,
 ];
-// What a child over a descriptor needs as well is loaded when it is called.
 const INHERIT = [
   "inherit.ts",
   "src/channels/environment.ts",
   "src/channels/stdio.ts",
   ...BARRIER,
+];
+// What a child over "fd" loads as well, when it calls inheritBarrier().
+const SOCKET_CHANNEL = [
+  "src/channels/socket.ts",
+  "src/runtime/at_exit.ts",
+  "src/runtime/socket.ts",
 ];
 const SPAWN = [
   "spawn.ts",
@@ -74,19 +79,17 @@ const SPAWN = [
   "src/runtime/exit.ts",
   "src/runtime/timers.ts",
   "src/runtime/drain.ts",
-  "src/runtime/at_exit.ts",
   "src/runtime/builtin.ts",
   "src/runtime/process.ts",
-  "src/runtime/socket.ts",
-  "src/runtime/socket_handle.ts",
+  "src/runtime/spawned_socket.ts",
   "src/runtime/standard_output.ts",
-  "src/runtime/event_loop_reference.ts",
   "src/spawn/launch.ts",
   "src/spawn/output.ts",
   "src/spawn/child_process.ts",
-  "src/channels/socket.ts",
+  "src/channels/spawned.ts",
   "src/spawn/stdout_splitter.ts",
   "src/trace.ts",
+  ...SOCKET_CHANNEL,
   ...INHERIT,
 ];
 
@@ -95,6 +98,7 @@ for (
     ["barrier.ts", BARRIER],
     ["completion.ts", COMPLETION],
     ["inherit.ts", INHERIT],
+    ["src/channels/socket.ts", SOCKET_CHANNEL],
     ["spawn.ts", SPAWN],
     ["mod.ts", ["mod.ts", ...new Set([...COMPLETION, ...SPAWN])]],
   ] as const

@@ -6,16 +6,15 @@
  * was placed arrives even if `Deno.exit()` is the next call.
  */
 
-import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import type { BarrierAbortedError } from "../barrier/error.ts";
 import { runAtExit } from "../runtime/at_exit.ts";
 import {
+  ended,
   openInheritedSocket,
   SocketReference,
   watchWrites,
 } from "../runtime/socket.ts";
-import { drained, ended } from "../runtime/drain.ts";
-import { EventLoopReference } from "../runtime/event_loop_reference.ts";
 import type { Socket } from "node:net";
 
 /** What a {@linkcode SocketChannel} consists of. */
@@ -27,24 +26,22 @@ export interface SocketChannelOptions {
 }
 
 /**
- * A channel over one socket, or over two pipes. It does not read them itself: who
- * does calls {@linkcode SocketChannel.prototype.deliver}.
+ * A channel over one socket, or over two pipes. It does not read them itself:
+ * whoever does calls {@linkcode SocketChannel.prototype.receive}.
  */
 export class SocketChannel implements BarrierChannel {
   readonly acceptsText: boolean;
   /** Resolves when the peer's stream has ended. */
   readonly ended: Promise<void>;
-  readonly #readable: Socket;
+  protected readonly readable: Socket;
+  protected receiver: MessageReceiver | undefined;
   readonly #writer: SocketWriter;
   readonly #reading: SocketReference;
-  #receiver: BarrierReceiver | undefined;
-  /** Keeps the event loop alive for a wait when the socket has closed. */
-  readonly #waiting = new EventLoopReference();
   #wanted = false;
 
   constructor(options: SocketChannelOptions) {
     const { readable, writable, acceptsText } = options;
-    this.#readable = readable;
+    this.readable = readable;
     readable.on("error", () => {}); // "close" follows
     this.acceptsText = acceptsText;
     this.#reading = SocketReference.of(readable);
@@ -52,60 +49,51 @@ export class SocketChannel implements BarrierChannel {
     this.ended = ended(readable);
   }
 
-  open(receiver: BarrierReceiver): void {
-    this.#receiver = receiver;
-    this.#readable.once("close", () => this.#keepAlive());
+  open(receiver: MessageReceiver): void {
+    this.receiver = receiver;
   }
 
-  /** Delivers lines to the barrier. */
-  deliver(lines: Uint8Array): void {
-    this.#receiver?.receive(lines);
+  /** Delivers bytes that were read to the barrier. */
+  receive(bytes: Uint8Array): void {
+    this.receiver?.receive(bytes);
   }
 
   send(bytes: Uint8Array): void {
     this.#writer.write(bytes);
   }
 
-  /** Waits until what the peer had sent before it exited was received. */
-  drain(): Promise<void> {
-    return drained(this.#readable);
-  }
-
-  /** Tells that nothing more will arrive, though the peer may live on. */
-  end(error?: BarrierAbortedError): void {
-    this.#receiver?.end(error);
-    this.#keepAlive();
-  }
-
-  /** Tells that the peer is gone. */
+  /** Reports that the peer is gone. */
   hangUp(error?: BarrierAbortedError): void {
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
-    this.#keepAlive();
+    const { receiver } = this;
+    this.receiver = undefined;
+    this.keepAlive();
     this.#writer.destroy();
     receiver?.hangUp(error);
   }
 
   close(): void {
-    this.#receiver = undefined;
-    this.#keepAlive();
+    this.receiver = undefined;
+    this.keepAlive();
     this.#writer.end();
   }
 
   ref(): void {
     this.#wanted = true;
-    this.#keepAlive();
+    this.keepAlive();
   }
 
   unref(): void {
     this.#wanted = false;
-    this.#keepAlive();
+    this.keepAlive();
   }
 
-  #keepAlive(): void {
-    const wanted = this.#wanted && this.#receiver !== undefined;
-    this.#reading.hold("wait", wanted);
-    this.#waiting.hold(wanted && this.#readable.destroyed);
+  /** Whether a pending wait must keep the event loop alive. */
+  protected get isWaitedFor(): boolean {
+    return this.#wanted && this.receiver !== undefined;
+  }
+
+  protected keepAlive(): void {
+    this.#reading.hold("wait", this.isWaitedFor);
   }
 }
 
@@ -118,7 +106,7 @@ export class InheritedChannel extends SocketChannel {
    */
   static async from(fd: number): Promise<InheritedChannel> {
     const socket = await openInheritedSocket(fd, (bytes) => {
-      channel.deliver(bytes);
+      channel.receive(bytes);
     });
     const channel = new InheritedChannel({
       readable: socket,
@@ -128,7 +116,7 @@ export class InheritedChannel extends SocketChannel {
     return channel;
   }
 
-  override open(receiver: BarrierReceiver): void {
+  override open(receiver: MessageReceiver): void {
     super.open(receiver);
     this.ended.then(() => this.hangUp());
   }

@@ -1,20 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+import { ended, isEnded } from "./socket.ts";
 import { within } from "./timers.ts";
 import type { Socket } from "node:net";
-
-/** Resolves when a socket has delivered its last byte, or was destroyed. */
-export function ended(socket: Socket): Promise<void> {
-  if (isOver(socket)) return Promise.resolve();
-  return new Promise((resolve) => {
-    socket.once("end", resolve);
-    socket.once("close", () => resolve());
-  });
-}
-
-function isOver(socket: Socket): boolean {
-  return socket.destroyed || socket.readableEnded;
-}
 
 /** The most that a pipe or a socket holds, unless an administrator raised it. */
 const KERNEL_BUFFER_MAX = 1024 * 1024;
@@ -33,7 +21,7 @@ const QUIET = 50;
  * even where the reader is behind.
  */
 export async function drained(socket: Socket): Promise<void> {
-  if (isOver(socket)) return;
+  if (isEnded(socket)) return;
   const goOn = () => socket.resume();
   socket.on("data", goOn);
   goOn();
@@ -42,7 +30,7 @@ export async function drained(socket: Socket): Promise<void> {
   for (let before = -1; before < socket.bytesRead && before < most;) {
     before = socket.bytesRead;
     await within(QUIET, over, { persistent: true });
-    if (isOver(socket)) break;
+    if (isEnded(socket)) break;
     // A loop that was busy until now has not looked for data since.
     for (let turn = 0; turn < 2; turn++) {
       await new Promise<void>((resolve) => setImmediate(resolve));

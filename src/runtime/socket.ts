@@ -1,6 +1,10 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { builtin } from "./builtin.ts";
+/*
+ * Sockets of `node:net`, as both sides of a channel need them. A child loads this,
+ * so what only a parent needs stands in other files.
+ */
+
 import type { OnReadOpts, Socket } from "node:net";
 
 /** How many bytes are read at once. */
@@ -39,7 +43,8 @@ export async function openInheritedSocket(
   const { Socket } = await import("node:net");
   try {
     if (fd !== FIRST_FD) {
-      builtin<typeof import("node:fs")>("node:fs").fstatSync(fd);
+      const { fstatSync } = await import("node:fs");
+      fstatSync(fd);
     }
     const socket = new Socket({ fd, onread: intoBuffer(onRead) });
     if (!listens(socket)) return socket;
@@ -75,6 +80,20 @@ function listens(socket: Socket): boolean {
     _handle: { listen(backlog: number): number };
   };
   return LISTENS.includes(handle.listen(1));
+}
+
+/** Resolves when a socket has delivered its last byte, or was destroyed. */
+export function ended(socket: Socket): Promise<void> {
+  if (isEnded(socket)) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once("end", resolve);
+    socket.once("close", () => resolve());
+  });
+}
+
+/** Whether a socket delivers no more bytes. */
+export function isEnded(socket: Socket): boolean {
+  return socket.destroyed || socket.readableEnded;
 }
 
 /**

@@ -1,16 +1,22 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * The timers and the clock as they were when this module was loaded. Tests
- * replace the global ones (`FakeTime` of `@std/testing`), and a child must be
- * stopped in time even then.
+ * The timers and the clock of the runtime, and what is made of them. Everything
+ * else in this library uses these and not the global ones.
+ *
+ * They are looked up once, when this module is loaded. Tests replace the global
+ * timers (`FakeTime` of `@std/testing`), and a child must be stopped in time even
+ * then.
  */
 
 export const setTimeout: typeof globalThis.setTimeout = globalThis.setTimeout;
 export const clearTimeout: typeof globalThis.clearTimeout =
   globalThis.clearTimeout;
 
-const { performance } = globalThis;
+const { clearInterval, performance, setInterval } = globalThis;
+
+/** The longest delay, in milliseconds, that a timer accepts. */
+export const DELAY_MAX: number = 2 ** 31 - 1;
 
 /** Returns the milliseconds since this process started. */
 export function now(): number {
@@ -37,4 +43,32 @@ export async function within(
   if (!persistent) Deno.unrefTimer(timer);
   await Promise.race([promise, timeout]);
   clearTimeout(timer);
+}
+
+/**
+ * Keeps the event loop alive while it is held, which an unresolved promise does
+ * not.
+ *
+ * `hold()` looks at the state twice: the first timer of a program loads a module
+ * of Deno's, and microtasks run while it does (2.9). One of them may call `hold()`
+ * before the timer is returned.
+ *
+ * Remove the second look when creating a timer runs no microtasks.
+ */
+export class EventLoopReference {
+  #held = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Starts or stops keeping the event loop alive. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (this.#held && this.#timer === undefined) {
+      const timer = setInterval(() => {}, DELAY_MAX);
+      clearInterval(this.#timer);
+      this.#timer = timer;
+    }
+    if (this.#held || this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
 }

@@ -8,7 +8,7 @@
 import { cut } from "../barrier/lines.ts";
 import { CHANNEL_FD, channelFd } from "../channels/environment.ts";
 import { builtin } from "../runtime/builtin.ts";
-import { DELAY_MAX } from "../runtime/event_loop_reference.ts";
+import { DELAY_MAX } from "../runtime/timers.ts";
 import { childEnvironment } from "./environment.ts";
 import { invalid, shown } from "./errors.ts";
 import { permissionFlags } from "./permissions.ts";

@@ -6,7 +6,7 @@
  * pauses the child's pipe when that is reached.
  */
 
-import { SocketReference } from "../runtime/socket.ts";
+import { ended, SocketReference } from "../runtime/socket.ts";
 import { type StandardOutput, writeWhole } from "../runtime/standard_output.ts";
 import type { Output as OutputKind } from "./options.ts";
 import {
@@ -15,7 +15,7 @@ import {
   NOTE_MAX,
   printable,
 } from "../barrier/lines.ts";
-import { drained, ended } from "../runtime/drain.ts";
+import { drained } from "../runtime/drain.ts";
 import { within } from "../runtime/timers.ts";
 import { concat, StdoutSplitter } from "./stdout_splitter.ts";
 import type { Socket } from "node:net";

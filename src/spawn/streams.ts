@@ -2,15 +2,15 @@
 
 /* The pipes of a child: the barrier's channel, stdin, stdout and stderr. */
 
-import { SocketChannel } from "../channels/socket.ts";
-import { readDirectly } from "../runtime/socket_handle.ts";
+import { SpawnedChannel } from "../channels/spawned.ts";
+import { readDirectly } from "../runtime/spawned_socket.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { ChildInput, ChildOutput } from "./output.ts";
 
 /** Connects the pipes of a child with its barrier and with its streams. */
 export class Streams {
-  readonly channel: SocketChannel;
+  readonly channel: SpawnedChannel;
   readonly stdin: ChildInput | undefined;
   readonly stdout: ChildOutput | undefined;
   readonly stderr: ChildOutput | undefined;
@@ -26,7 +26,7 @@ export class Streams {
       "stdout" | "stderr" | "readyLine"
     >,
   ) {
-    const deliver = (lines: Uint8Array) => this.channel.deliver(lines);
+    const deliver = (lines: Uint8Array) => this.channel.receive(lines);
     const socket = launched.socket && readDirectly(launched.socket, deliver);
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
@@ -43,7 +43,7 @@ export class Streams {
       readyLine,
       deliver,
     });
-    this.channel = new SocketChannel(
+    this.channel = new SpawnedChannel(
       socket ? { readable: socket, writable: socket, acceptsText: true } : {
         readable: launched.stdout!,
         writable: launched.stdin!,

@@ -12,10 +12,10 @@ import { turnEventLoop } from "../_helpers/event_loop.ts";
 let received = 0;
 let ended = false;
 
-const deliver = SocketChannel.prototype.deliver;
-SocketChannel.prototype.deliver = function (lines) {
+const receive = SocketChannel.prototype.receive;
+SocketChannel.prototype.receive = function (lines) {
   received += lines.length;
-  deliver.call(this, lines);
+  receive.call(this, lines);
 };
 const push = Socket.prototype.push;
 Socket.prototype.push = function (chunk, encoding) {
