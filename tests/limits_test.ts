@@ -11,6 +11,8 @@ import {
   placeUnread,
   readFlood,
 } from "./_helpers/limits.ts";
+import { dirname } from "node:path";
+import { LIBRARY, libraryFiles } from "./_helpers/library.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { json, parentModule, startParent } from "./_helpers/scripts.ts";
@@ -63,7 +65,7 @@ Deno.test({
     ]);
     assertEquals(stderr, "");
     const [message, ...rest] = stdout.trim().split("\n");
-    assertMatch(message!, /^Cannot spawn "sh": there are too many open files,/);
+    assertMatch(message!, /^Cannot spawn "sh": there are too many open files;/);
     assertEquals(rest, ["true", "true", "true false"]);
   },
 });
@@ -79,11 +81,10 @@ Deno.test({
     const { path } = directory;
     const deno = `${path}/deno`;
     await Deno.copyFile(Deno.execPath(), deno);
-    await Deno.mkdir(`${path}/library`);
-    const library = new URL("../", import.meta.url);
-    for await (const { name } of Deno.readDir(library)) {
-      if (!name.endsWith(".ts")) continue;
-      await Deno.copyFile(new URL(name, library), `${path}/library/${name}`);
+    for (const file of await libraryFiles()) {
+      const copy = `${path}/library/${file}`;
+      await Deno.mkdir(dirname(copy), { recursive: true });
+      await Deno.copyFile(new URL(file, LIBRARY), copy);
     }
     await Deno.writeTextFile(
       `${path}/library/parent.ts`,
@@ -116,7 +117,7 @@ Deno.test({
     }
     assertEquals(stderr, "");
     const [message, ...rest] = stdout.trim().split("\n");
-    assertMatch(message!, /^Cannot spawn "sh": there are too many processes,/);
+    assertMatch(message!, /^Cannot spawn "sh": there are too many processes;/);
     assertEquals(rest, ["true", "true", "true false"]);
   },
 });

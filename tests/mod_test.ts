@@ -75,6 +75,7 @@ const SPAWN = [
   "src/spawn/permissions.ts",
   "src/spawn/process_group.ts",
   "src/spawn/readiness.ts",
+  "src/spawn/spawn_error.ts",
   "src/spawn/streams.ts",
   "src/runtime/exit.ts",
   "src/runtime/timers.ts",

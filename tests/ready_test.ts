@@ -6,7 +6,6 @@ import {
   assert,
   assertEquals,
   assertFalse,
-  assertInstanceOf,
   assertLess,
   assertRejects,
   assertStringIncludes,

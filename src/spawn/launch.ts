@@ -6,8 +6,8 @@ import { CHANNEL_FD } from "../channels/environment.ts";
 import { isStdinChannel } from "../channels/stdio.ts";
 import { spawnOrThrow } from "../runtime/process.ts";
 import { commandLine } from "./command_line.ts";
-import { spawnError } from "./errors.ts";
 import type { Input, Output, Plan } from "./options.ts";
+import { spawnError } from "./spawn_error.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 

@@ -1,0 +1,49 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { assertEquals } from "@std/assert";
+import { LIBRARY, libraryFiles } from "./_helpers/library.ts";
+
+/** The layers, lowest first: a file imports from its own or from lower ones. */
+const LAYERS = [
+  /^src\/(runtime|barrier)\//,
+  /^src\/channels\//,
+  /^barrier\.ts$/,
+  /^src\/(trace\.ts|spawn\/)/,
+  /^(completion|inherit)\.ts$/,
+  /^spawn\.ts$/,
+  /^mod\.ts$/,
+];
+
+Deno.test("Imports point one way, those of types included", async () => {
+  const layer = (file: string) => LAYERS.findIndex((layer) => layer.test(file));
+  const upward: string[] = [];
+  const imports = new Map<string, string[]>();
+  for (const file of await libraryFiles()) {
+    const source = await Deno.readTextFile(new URL(file, LIBRARY));
+    const found = source.matchAll(/^[^*\n]*(?:from|import) ?\(?"(\..*)"/gm);
+    const targets = Array.from(
+      found,
+      ([, specifier]) =>
+        new URL(specifier!, new URL(file, LIBRARY)).href
+          .replace(LIBRARY.href, ""),
+    );
+    imports.set(file, targets);
+    for (const target of targets) {
+      const isBeside = file.startsWith("src/runtime/") !==
+          target.startsWith("src/runtime/") && layer(file) === 0;
+      if (isBeside || layer(target) > layer(file)) {
+        upward.push(`${file} -> ${target}`);
+      }
+    }
+  }
+  assertEquals(upward, []);
+  // Whoever imports nothing that is left goes, until only circles are left.
+  for (let size = 0; size !== imports.size;) {
+    size = imports.size;
+    for (const [file, targets] of imports) {
+      if (targets.some((target) => imports.has(target))) continue;
+      imports.delete(file);
+    }
+  }
+  assertEquals([...imports.keys()], []);
+});
