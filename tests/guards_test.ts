@@ -2,18 +2,10 @@
 
 /** Small promises of the spawn helper that nothing else would miss. */
 
-import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
-import type { ChildProcess } from "node:child_process";
-import { EventEmitter, once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import type { Launched } from "../src/spawn/launch.ts";
-import { ChildProcess as BarrierChild } from "../src/spawn/child_process.ts";
-import { resolve } from "../src/spawn/options.ts";
-import { drained } from "../src/runtime/drain.ts";
+import { assert, assertEquals, assertFalse } from "@std/assert";
 import { within } from "../src/runtime/timers.ts";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { isPending, turnEventLoop } from "./_helpers/event_loop.ts";
 import {
   childModule,
   json,
@@ -69,138 +61,6 @@ test("spawnWithBarrier() with 'clearEnv' gives the child nothing of this process
   } finally {
     Deno.env.delete("PATH_OF_TEST");
   }
-});
-
-/** A socket whose data comes when the test says so. */
-class StandIn extends EventEmitter {
-  destroyed = false;
-  readableEnded = false;
-  bytesRead = 0;
-  resumed = 0;
-
-  deliver(bytes: Uint8Array): void {
-    this.bytesRead += bytes.length;
-    this.emit("data", bytes);
-  }
-
-  ref(): void {}
-
-  unref(): void {}
-
-  destroy(): void {
-    this.destroyed = true;
-    this.emit("close");
-  }
-
-  resume(): void {
-    this.resumed++;
-  }
-
-  finish(): void {
-    this.readableEnded = true;
-    this.emit("end");
-  }
-}
-
-function standIn(): { socket: Socket; events: StandIn } {
-  const events = new StandIn();
-  return { socket: events as unknown as Socket, events };
-}
-
-/** A child whose process exits when the test says so. */
-function standInChild(
-  { socket, stdin, stdout }: Partial<Launched>,
-): { process: EventEmitter; child: BarrierChild } {
-  const process = Object.assign(new EventEmitter(), { pid: 1, unref() {} });
-  const plan = resolve(["stand-in"], { stdout: "null", stderr: "null" });
-  const child = new BarrierChild(plan, {
-    process: process as unknown as ChildProcess,
-    socket,
-    stdin,
-    stdout,
-    stderr: undefined,
-  });
-  return { process, child };
-}
-
-/** Lets no time pass: whatever waits for some waits until this is disposed. */
-function stopTime(): Disposable {
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
-  return { [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout) };
-}
-
-Deno.test("drained() waits by time and not by turns for the last bytes behind an exit", async () => {
-  const { socket, events } = standIn();
-  using _time = stopTime();
-  const done = drained(socket);
-  await turnEventLoop(100);
-  assert(await isPending(done));
-  events.finish();
-  await done;
-  assertEquals(events.listenerCount("data"), 0);
-});
-
-Deno.test("BarrierProcess takes what the system delivers after it told of the exit, as Windows does", async () => {
-  const { socket: stdout, events } = standIn();
-  const { socket: stdin } = standIn();
-  using _time = stopTime();
-  const { process, child } = standInChild({ stdin, stdout });
-  const next = child.waitNext();
-  process.emit("exit", 0, null);
-  await turnEventLoop(100);
-  events.deliver(new TextEncoder().encode("\x1e+last\n"));
-  assert(await next);
-  assertEquals(child.note, "last");
-  events.finish();
-  assertFalse(await child.waitNext());
-  assertEquals((await child.status).code, 0);
-});
-
-Deno.test("BarrierProcess takes what arrives over a descriptor after the system told of the exit", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const socket = connect(port, "127.0.0.1");
-  const [peer] = await once(server, "connection") as [Socket];
-  {
-    using _time = stopTime();
-    const { process, child } = standInChild({ socket });
-    const next = child.waitNext();
-    process.emit("exit", 0, null);
-    await turnEventLoop(100);
-    peer.end("+last\n");
-    assert(await next);
-    assertEquals(child.note, "last");
-    assertEquals((await child.status).code, 0);
-    assert(child.signal.aborted);
-  }
-  server.close();
-  await once(server, "close");
-});
-
-Deno.test("drained() gives a pipe up that others hold open when nothing comes, and one that they keep writing to", async () => {
-  const quiet = standIn();
-  await drained(quiet.socket);
-  const busy = standIn();
-  const done = drained(busy.socket);
-  let sent = 0;
-  while (await isPending(done)) {
-    await turnEventLoop(1);
-    busy.events.deliver(new Uint8Array(64 * 1024));
-    sent += 64 * 1024;
-    assertLess(sent, 1_000 * 1024 * 1024);
-  }
-});
-
-Deno.test("drained() reads on where the reader is behind", async () => {
-  const { socket, events } = standIn();
-  const done = drained(socket);
-  const before = events.resumed;
-  events.deliver(new Uint8Array(1));
-  assertEquals(events.resumed, before + 1);
-  events.finish();
-  await done;
 });
 
 Deno.test("within() leaves no timer behind, whichever is first", async () => {

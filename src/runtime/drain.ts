@@ -1,40 +1,46 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { ended, isEnded } from "./socket.ts";
-import { within } from "./timers.ts";
+import { readAgain } from "./spawned_socket.ts";
+import { now, within } from "./timers.ts";
 import type { Socket } from "node:net";
 
 /** The most that a pipe or a socket holds, unless an administrator raised it. */
 const KERNEL_BUFFER_MAX = 1024 * 1024;
 
 /**
- * How long, in milliseconds, nothing has to come of a pipe that another process
- * holds open. On Linux no time would do; Windows tells of an exit earlier than
- * of the last bytes.
+ * How long, in milliseconds, a program that a child left behind, and that writes
+ * on, is read at most.
  */
-const QUIET = 50;
+const LEFTOVER_MAX = 200;
 
 /**
- * Waits until all that a process wrote before it exited has been read: to the
- * end or, where other processes hold the pipe open and may go on writing, until
- * nothing came for a while, or as much came as there can have been. It is read
- * even where the reader is behind.
+ * How long, in milliseconds, Windows may take to deliver the end of a pipe. It
+ * reports an exit before the last bytes, and only the end tells that it has
+ * delivered them all.
+ */
+const WINDOWS_END_MAX = 2_000;
+
+/**
+ * Waits until everything that a process wrote before it exited has been read.
+ * The kernel holds all of it when the exit is reported, so it has been read
+ * when a read that began after the exit finds the end, or nothing. It finds
+ * nothing if another process holds the pipe open and may write to it.
+ *
+ * @param socket The pipe, whose reader takes everything.
  */
 export async function drained(socket: Socket): Promise<void> {
-  if (isEnded(socket)) return;
-  const goOn = () => socket.resume();
-  socket.on("data", goOn);
-  goOn();
-  const over = ended(socket);
-  const most = socket.bytesRead + KERNEL_BUFFER_MAX;
-  for (let before = -1; before < socket.bytesRead && before < most;) {
-    before = socket.bytesRead;
-    await within(QUIET, over, { persistent: true });
-    if (isEnded(socket)) break;
-    // A loop that was busy until now has not looked for data since.
-    for (let turn = 0; turn < 2; turn++) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
+  if (Deno.build.os === "windows") {
+    return await within(WINDOWS_END_MAX, ended(socket), { persistent: true });
   }
-  socket.off("data", goOn);
+  const deadline = now() + LEFTOVER_MAX;
+  const most = socket.bytesRead + KERNEL_BUFFER_MAX;
+  let before: number;
+  do {
+    if (isEnded(socket)) return;
+    before = socket.bytesRead;
+    await readAgain(socket);
+  } while (
+    socket.bytesRead > before && socket.bytesRead < most && now() < deadline
+  );
 }

@@ -61,13 +61,18 @@ export async function openInheritedSocket(
 /** One for all sockets, as nothing that was read is kept. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
-export function intoBuffer(onRead: (bytes: Uint8Array) => void): OnReadOpts {
+/**
+ * Returns the options of a socket that is read into one buffer.
+ *
+ * @param onRead Called with what arrives. It stops reading by returning `false`,
+ * until `resume()` of the socket is called.
+ */
+export function intoBuffer(
+  onRead: (bytes: Uint8Array) => boolean | void,
+): OnReadOpts {
   return {
     buffer: readBuffer ??= new Uint8Array(READ_BUFFER),
-    callback: (length, buffer) => {
-      onRead(buffer.subarray(0, length));
-      return true;
-    },
+    callback: (length, buffer) => onRead(buffer.subarray(0, length)) !== false,
   };
 }
 

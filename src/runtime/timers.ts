@@ -12,6 +12,8 @@
 export const setTimeout: typeof globalThis.setTimeout = globalThis.setTimeout;
 export const clearTimeout: typeof globalThis.clearTimeout =
   globalThis.clearTimeout;
+export const setImmediate: typeof globalThis.setImmediate =
+  globalThis.setImmediate;
 
 const { clearInterval, performance, setInterval } = globalThis;
 

@@ -1,150 +1,176 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * A child's stdout that serves as its channel carries what the child prints as
- * well. A line of the protocol is introduced by a record separator there; this
- * takes the two apart. Only the parent needs it.
+ * Over "stdio", a child's stdout carries what the child prints and the protocol.
+ * A record separator introduces a line of the protocol. Only the parent needs to
+ * separate the two.
  */
 
 import {
   ABORT,
-  BARRIER_LINE,
   CR,
   LF,
   LINE_MAX,
+  type Message,
   NOTE_PREFIX,
   parseLine,
   RECORD_SEPARATOR,
 } from "../barrier/lines.ts";
 
+/** What a chunk of a child's stdout contains. */
+export interface SplitOutput {
+  /** What the child printed. It is valid until the next call. */
+  output: Uint8Array;
+  /** What the lines of the protocol mean, in order. */
+  messages: Message[];
+}
+
+const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+const BARRIER: Message = { kind: "barrier" };
+
+/** The longest line, with a CR that belongs to its end. */
+const LONGEST = LINE_MAX + 1;
+
+const PLUS = NOTE_PREFIX.charCodeAt(0);
+const SPACE = 0x20;
+
 /**
- * Separates what a child prints to its stdout from the lines of the protocol
- * that it sends there. A record separator, a valid line and its end are the
- * protocol; everything else is output, passed on byte for byte. So no print can
- * break the barrier.
+ * Separates what a child prints to its stdout from the lines of the protocol.
+ * A record separator, a valid line and LF are the protocol. Everything else is
+ * output, byte for byte, so that no print can break the barrier.
  */
 export class StdoutSplitter {
-  readonly #onOutput: (bytes: Uint8Array) => void;
-  readonly #onLines: (lines: Uint8Array) => void;
-  /**
-   * What may become a line of the protocol, from its record separator on. It
-   * holds the longest line with that in front and CR LF behind.
-   */
-  readonly #candidate = new Uint8Array(LINE_MAX + 3);
-  #length = 0;
+  /** What may become a line, from its record separator on. */
+  #candidate = NOTHING;
+  readonly #joined = new Scratch();
+  readonly #output = new Scratch();
 
   /**
-   * @param onOutput Takes what the child printed.
-   * @param onLines Takes the lines, without their record separators.
+   * Separates a chunk.
+   *
+   * @param chunk What has arrived. It is not kept.
+   * @returns What the child printed, and what it placed.
    */
-  constructor(
-    onOutput: (bytes: Uint8Array) => void,
-    onLines: (lines: Uint8Array) => void,
-  ) {
-    this.#onOutput = onOutput;
-    this.#onLines = onLines;
+  read(chunk: Uint8Array): SplitOutput {
+    const bytes = this.#withCandidate(chunk);
+    const messages: Message[] = [];
+    const output = new Remainder(bytes, this.#output);
+    let end = -1;
+    let separator = bytes.indexOf(RECORD_SEPARATOR);
+    while (separator >= 0) {
+      const start = separator + 1;
+      separator = bytes.indexOf(RECORD_SEPARATOR, start);
+      // A search for LF goes on from where the last one stopped.
+      if (end < start) end = indexOrLength(bytes, LF, start);
+      if (separator >= 0 && separator < end) continue;
+      const line = bytes.subarray(start, end);
+      if (end === bytes.length) {
+        if (!mayBecomeLine(line)) break;
+        this.#candidate = bytes.slice(start - 1);
+        output.remove(start - 1, end);
+      } else {
+        const message = readLine(line);
+        if (message === undefined) continue;
+        messages.push(message);
+        output.remove(start - 1, end + 1);
+      }
+    }
+    return { output: output.bytes(), messages };
   }
 
   /**
-   * Reads what has arrived. The output goes on before the lines do, so that
-   * whoever waits for a barrier finds what was printed before it.
+   * Ends the stream. An unfinished line is output.
+   *
+   * @returns That line.
    */
-  read(chunk: Uint8Array): void {
-    // Not as a Buffer of Node's, which takes twice as long to search.
-    const bytes = new Uint8Array(
-      chunk.buffer,
-      chunk.byteOffset,
-      chunk.byteLength,
-    );
-    const lines: Uint8Array[] = [];
-    for (let start = 0; start < bytes.length;) {
-      start = this.#length === 0
-        ? this.#readOutput(bytes, start)
-        : this.#readCandidate(bytes, start, lines);
+  end(): Uint8Array {
+    return this.#withCandidate(NOTHING);
+  }
+
+  /** Returns the unfinished line followed by a chunk. */
+  #withCandidate(chunk: Uint8Array): Uint8Array {
+    const candidate = this.#candidate;
+    this.#candidate = NOTHING;
+    if (candidate.length > 0) {
+      const joined = this.#joined.get(candidate.length + chunk.length);
+      joined.set(candidate);
+      joined.set(chunk, candidate.length);
+      return joined;
     }
-    if (lines.length > 0) this.#onLines(concat(lines));
-  }
-
-  /** The stream has ended: an unfinished line is output. */
-  end(): void {
-    this.#rejectCandidate();
-  }
-
-  #readOutput(bytes: Uint8Array, start: number): number {
-    const separator = bytes.indexOf(RECORD_SEPARATOR, start);
-    const end = separator < 0 ? bytes.length : separator;
-    if (end > start) this.#onOutput(bytes.subarray(start, end));
-    if (separator >= 0) this.#candidate[this.#length++] = RECORD_SEPARATOR;
-    return end + 1;
-  }
-
-  /** Reads up to the end of the line, or to what shows that it is none. */
-  #readCandidate(
-    bytes: Uint8Array,
-    start: number,
-    lines: Uint8Array[],
-  ): number {
-    for (let i = start; i < bytes.length; i++) {
-      const byte = bytes[i]!;
-      if (byte === RECORD_SEPARATOR) {
-        this.#rejectCandidate();
-        return i;
-      }
-      this.#candidate[this.#length++] = byte;
-      if (byte === LF) {
-        this.#endCandidate(lines);
-        return i + 1;
-      }
-      if (!this.#mayBecomeLine()) {
-        this.#rejectCandidate();
-        return i + 1;
-      }
-    }
-    return bytes.length;
-  }
-
-  #mayBecomeLine(): boolean {
-    if (this.#length === this.#candidate.length) return false;
-    const second = this.#candidate[1];
-    if (second === NOTE_PREFIX.charCodeAt(0)) return true;
-    if (second === CR) return this.#length === 2;
-    const index = this.#length - 2;
-    if (index > ABORT.length) return this.#candidate[ABORT.length + 1] === 0x20;
-    const byte = this.#candidate[this.#length - 1]!;
-    return index < ABORT.length
-      ? byte === ABORT.charCodeAt(index)
-      : byte === 0x20 || byte === CR;
-  }
-
-  #endCandidate(lines: Uint8Array[]): void {
-    const end = this.#length;
-    const line = this.#candidate.subarray(1, end - 1);
-    if (parseLine(line, false).kind === "violation") {
-      return this.#rejectCandidate();
-    }
-    lines.push(
-      line.length === 0 ? BARRIER_LINE : this.#candidate.slice(1, end),
-    );
-    this.#length = 0;
-  }
-
-  #rejectCandidate(): void {
-    if (this.#length === 0) return;
-    const output = this.#candidate.slice(0, this.#length);
-    this.#length = 0;
-    this.#onOutput(output);
+    // Searching a Buffer of Node's takes twice as long.
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
 }
 
-/** Puts bytes together. */
-export function concat(parts: Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
+/** Memory that is used again for each chunk. */
+class Scratch {
+  #bytes = NOTHING;
+
+  /** Returns so many bytes of it. */
+  get(length: number): Uint8Array {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    return this.#bytes.subarray(0, length);
   }
-  return whole;
+}
+
+/** Bytes of which ranges are removed. */
+class Remainder {
+  readonly #all: Uint8Array;
+  readonly #scratch: Scratch;
+  #kept: Uint8Array | undefined;
+  #length = 0;
+  #start = 0;
+
+  constructor(all: Uint8Array, scratch: Scratch) {
+    this.#all = all;
+    this.#scratch = scratch;
+  }
+
+  /** Removes a range, which comes after the ones removed before. */
+  remove(start: number, end: number): void {
+    this.#kept ??= this.#scratch.get(this.#all.length);
+    this.#keep(start);
+    this.#start = end;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#kept === undefined) return this.#all;
+    this.#keep(this.#all.length);
+    return this.#kept.subarray(0, this.#length);
+  }
+
+  #keep(end: number): void {
+    if (this.#start === end) return;
+    const range = this.#all.subarray(this.#start, end);
+    this.#kept!.set(range, this.#length);
+    this.#length += range.length;
+    this.#start = end;
+  }
+}
+
+function indexOrLength(bytes: Uint8Array, byte: number, from: number): number {
+  const index = bytes.indexOf(byte, from);
+  return index < 0 ? bytes.length : index;
+}
+
+/** Returns what a line means, or `undefined` if it is not of the protocol. */
+function readLine(line: Uint8Array): Message | undefined {
+  if (line.length === 0) return BARRIER;
+  if (!mayBecomeLine(line)) return undefined;
+  const message = parseLine(line, false);
+  return message.kind === "violation" ? undefined : message;
+}
+
+/** Returns whether bytes are how a line of the protocol can begin. */
+function mayBecomeLine(bytes: Uint8Array): boolean {
+  if (bytes.length > LONGEST) return false;
+  if (bytes.length === LONGEST && bytes.at(-1) !== CR) return false;
+  if (bytes.length === 0 || bytes[0] === PLUS) return true;
+  if (bytes[0] === CR) return bytes.length === 1;
+  for (let i = 0; i < bytes.length && i < ABORT.length; i++) {
+    if (bytes[i] !== ABORT.charCodeAt(i)) return false;
+  }
+  if (bytes.length <= ABORT.length) return true;
+  const next = bytes[ABORT.length];
+  return next === SPACE || (next === CR && bytes.length === ABORT.length + 1);
 }

@@ -6,7 +6,9 @@ import { SpawnedChannel } from "../channels/spawned.ts";
 import { readDirectly } from "../runtime/spawned_socket.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
-import { ChildInput, ChildOutput } from "./output.ts";
+import { ChildInput } from "./child_input.ts";
+import { ChildOutput } from "./output.ts";
+import type { Message } from "../barrier/lines.ts";
 
 /** Connects the pipes of a child with its barrier and with its streams. */
 export class Streams {
@@ -26,8 +28,10 @@ export class Streams {
       "stdout" | "stderr" | "readyLine"
     >,
   ) {
-    const deliver = (lines: Uint8Array) => this.channel.receive(lines);
-    const socket = launched.socket && readDirectly(launched.socket, deliver);
+    const deliver = (messages: readonly Message[]) =>
+      this.channel.deliver(messages);
+    const socket = launched.socket &&
+      readDirectly(launched.socket, (bytes) => this.channel.receive(bytes));
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
       kind: stdout,
@@ -45,7 +49,7 @@ export class Streams {
     });
     this.channel = new SpawnedChannel(
       socket ? { readable: socket, writable: socket, acceptsText: true } : {
-        readable: launched.stdout!,
+        readable: this.stdout!.source,
         writable: launched.stdin!,
         acceptsText: false,
       },

@@ -242,21 +242,23 @@ async function checkStream(source: Source, pieces: string[]): Promise<void> {
     for await (const note of barrier) taken.push(note);
   })();
   let output = "";
-  const splitter = new StdoutSplitter(
-    (bytes) => output += textOf(bytes),
-    (lines) => channel.deliver(lines),
-  );
+  const splitter = new StdoutSplitter();
   let all = "";
   for (const piece of pieces) {
     all += piece;
     reader.read(piece);
-    if (source === "stdout") splitter.read(bytesOf(piece));
-    else channel.deliver(bytesOf(piece));
+    if (source === "stdout") {
+      const split = splitter.read(bytesOf(piece));
+      output += textOf(split.output);
+      channel.receiver.deliver(split.messages);
+    } else {
+      channel.deliver(bytesOf(piece));
+    }
     await flushMicrotasks();
     expectEqual(shownBy(barrier, taken), expectedBy(reader));
     if (source === "stdout") checkHeldBack(output, all);
   }
-  splitter.end();
+  output += textOf(splitter.end());
   channel.hangUp();
   reader.hangUp();
   await taking;

@@ -1,0 +1,117 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { encode, type Message, NOTE_MAX, printable } from "../barrier/lines.ts";
+
+/** How many characters of a line are looked at. */
+const SCANNED_MAX = 4_096;
+
+/**
+ * What ends a line: LF, or what a program writes before it overwrites the line
+ * (CR, and the escape sequences by which a spinner goes to the first column or
+ * erases the line).
+ */
+// deno-lint-ignore no-control-regex -- these are the characters
+const LINE_END = /[\r\n]|\x1b\[(?:1G|2?K)/g;
+
+/** The beginning of such an escape sequence, whose rest may follow. */
+// deno-lint-ignore no-control-regex -- these are the characters
+const PARTIAL_ESCAPE = /\x1b(?:\[[12]?)?$/;
+
+/**
+ * Finds the lines of a child's output that match a regular expression. A line
+ * counts when its end has arrived.
+ */
+export class LineScanner {
+  readonly #pattern: RegExp;
+  readonly #decoder = new TextDecoder();
+  /** The beginning of an escape sequence that may end a line. */
+  #partial = "";
+  /** A line whose end has not arrived yet. */
+  #line = "";
+  /** Whether the last line was ended by something else than LF. */
+  #isOverwritten = false;
+
+  /** @param pattern What to look for in each line. */
+  constructor(pattern: RegExp) {
+    // A copy, because a "g" or "y" expression remembers where it was.
+    this.#pattern = new RegExp(pattern);
+  }
+
+  /**
+   * Reads what the child printed.
+   *
+   * @param bytes The bytes, which may begin and end anywhere.
+   * @returns A barrier for each line that matches, in order.
+   */
+  read(bytes: Uint8Array): Message[] {
+    const decoded = this.#decoder.decode(bytes, { stream: true });
+    let text = this.#partial + decoded;
+    this.#partial = PARTIAL_ESCAPE.exec(text)?.[0] ?? "";
+    text = text.slice(0, text.length - this.#partial.length);
+    const messages: Message[] = [];
+    let start = 0;
+    for (const { 0: lineEnd, index } of text.matchAll(LINE_END)) {
+      this.#add(text, start, index);
+      start = index + lineEnd.length;
+      const isOverwritten = this.#isOverwritten;
+      this.#isOverwritten = lineEnd !== "\n";
+      // CR LF is one end. What is about to be overwritten is a line only if
+      // there is something.
+      if (this.#line === "" && (this.#isOverwritten || isOverwritten)) continue;
+      const match = this.#endLine();
+      if (match) messages.push(barrierOf(match));
+    }
+    this.#add(text, start, text.length);
+    return messages;
+  }
+
+  #add(text: string, start: number, end: number): void {
+    const room = SCANNED_MAX - this.#line.length;
+    this.#line += text.slice(start, Math.min(end, start + room));
+  }
+
+  #endLine(): RegExpExecArray | null {
+    this.#pattern.lastIndex = 0;
+    const match = this.#pattern.exec(plainText(this.#line));
+    this.#line = "";
+    return match;
+  }
+}
+
+/** Returns the barrier that a line counts as. */
+function barrierOf(match: RegExpExecArray): Message {
+  const note = oneLine(match[1] ?? match.input, NOTE_MAX);
+  return { kind: "barrier", note };
+}
+
+/**
+ * Makes one line of any text, one that can be sent.
+ *
+ * @param text The text.
+ * @param size How many bytes it can have at most.
+ */
+export function oneLine(text: string, size: number): string {
+  const line = text.slice(0, size).replace(CONTROLS, " ");
+  // A character that is cut in two is left out.
+  return new TextDecoder().decode(encode(printable(line)).subarray(0, size), {
+    stream: true,
+  });
+}
+
+const CONTROL = /\p{Cc}/u;
+const CONTROLS = /\p{Cc}+/gu;
+const ESCAPES =
+  // deno-lint-ignore no-control-regex -- this is what they are
+  /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;
+
+/**
+ * Removes colors and whatever else controls a terminal. A tab, which a note
+ * cannot have either, becomes a space.
+ *
+ * @param line The text of a line.
+ */
+export function plainText(line: string): string {
+  return CONTROL.test(line)
+    ? line.replace(ESCAPES, "").replaceAll("\t", " ").replace(CONTROLS, "")
+    : line;
+}
