@@ -225,9 +225,21 @@ test('BarrierProcess has streams when "piped" is asked for', async () => {
 
 test('BarrierProcess.stdout and its kin throw unless they are "piped"', async () => {
   await using child = shell(":");
-  assertThrows(() => child.stdin, TypeError, "'stdin' is not piped");
-  assertThrows(() => child.stdout, TypeError, "'stdout' is not piped");
-  assertThrows(() => child.stderr, TypeError, "'stderr' is not piped");
+  assertThrows(
+    () => child.stdin,
+    TypeError,
+    "Cannot get 'stdin': it is not piped",
+  );
+  assertThrows(
+    () => child.stdout,
+    TypeError,
+    "Cannot get 'stdout': it is not piped",
+  );
+  assertThrows(
+    () => child.stderr,
+    TypeError,
+    "Cannot get 'stderr': it is not piped",
+  );
 });
 
 test("BarrierProcess.stdin rejects a write to a child that is gone", async () => {
