@@ -48,23 +48,29 @@ import {
   BarrierIterator,
   DONE,
   type Step,
-  type StepResult,
 } from "./src/barrier/arrivals.ts";
 import {
   type BarrierChannel,
   type BarrierOptions,
   type BarrierRole,
   type BarrierWaitOptions,
+  checkChannel,
   checkOptions,
+  type InternalOptions,
   type MessageReceiver,
+  refused,
 } from "./src/barrier/channel.ts";
 import { BarrierAbortedError } from "./src/barrier/error.ts";
 import {
-  encodeAbortion,
+  describe,
+  encodeAbort,
   encodeBarrier,
   LineReader,
   type Message,
+  REASON_MAX,
+  toLine,
 } from "./src/barrier/lines.ts";
+import type { BarrierObserver } from "./src/barrier/observer.ts";
 import { channelOver } from "./src/channels/over.ts";
 import { pairedChannels } from "./src/channels/pair.ts";
 import type { BarrierPort } from "./src/channels/port.ts";
@@ -113,26 +119,32 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   readonly #channel: BarrierChannel;
   readonly #role: BarrierRole;
   readonly #reader: LineReader;
+  readonly #observer: BarrierObserver | undefined;
+  readonly #details: InternalOptions["details"];
 
-  /** What we placed, less what we took of theirs. */
+  /** Barriers placed, minus peer barriers consumed. */
   #barriers: number;
-  /** What has arrived from the peer, and no wait has taken yet. */
-  readonly #arrived: Arrivals;
+  #placed = 0;
+  readonly #arrived = new Arrivals();
   #note: string | undefined;
 
   #iAborted = false;
   #theyAborted = false;
   #destroyed = false;
-  /** Why nothing more will arrive, once that is so. */
+  /** Why nothing more will arrive, once that is known. */
   #end: BarrierAbortedError | undefined;
 
   readonly #nexts = new WaitQueue<boolean>();
+  readonly #syncNexts = new WaitQueue<boolean>();
   readonly #syncs = new WaitQueue<boolean>();
   readonly #abortions = new WaitQueue<boolean>();
-  /** The iterators that wait for one barrier each. */
-  readonly #steps = new WaitQueue<StepResult>();
+  /** Calls of `receive()`, and steps of iterations. */
+  readonly #receives = new WaitQueue<string | undefined>();
   #keepsAlive = false;
+  /** How many waits the observer was told of. */
+  #waits = 0;
 
+  /** The reason of the signal. */
   #failure: BarrierAbortedError | undefined;
   #controller: AbortController | undefined;
 
@@ -162,20 +174,25 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * ```
    */
   constructor(channel: BarrierChannel, options: BarrierOptions = {}) {
-    const { role, barriers } = checkOptions(options);
+    const { role, barriers, observer, details } = checkOptions(options);
+    checkChannel(channel);
     this.#channel = channel;
     this.#role = role;
     this.#barriers = barriers;
+    this.#observer = observer;
+    this.#details = details;
     this.#reader = new LineReader(channel.acceptsText ?? false);
-    this.#arrived = Arrivals.of(channel);
     const receiver: MessageReceiver = {
       receive: (bytes) =>
-        this.#receive((onMessage) => this.#reader.read(bytes, onMessage)),
+        this.#receiveMessages((onMessage) =>
+          this.#reader.read(bytes, onMessage)
+        ),
       deliver: (messages) =>
-        this.#receive((onMessage) => messages.every(onMessage)),
-      end: (error) => this.#endArrivals(error),
-      hangUp: (error) => this.#fail(this.#endArrivals(error)),
+        this.#receiveMessages((onMessage) => messages.every(onMessage)),
+      end: (error) => this.#endArrivals("peerClosed", error),
+      hangUp: (error) => this.#fail(this.#endArrivals("peerHungUp", error)),
     };
+    observer?.({ kind: "opened" });
     channel.open(receiver);
   }
 
@@ -261,9 +278,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * The note of the newest barrier taken here that carried one.
+   * The newest note among the barriers that the last wait consumed, `undefined`
+   * if none of them had one. A wait that consumes nothing leaves it as it is.
    *
-   * @returns The note, `undefined` before the first one.
+   * @returns The note.
    *
    * @example Usage
    * ```ts
@@ -426,69 +444,73 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   place(note?: string): boolean {
     const line = encodeBarrier(note);
     if (this.isAborted || this.#destroyed) return false;
-    this.#channel.send(line);
+    this.#observer?.({ kind: "placed", number: this.#placed + 1, note });
+    this.#placed++;
     this.#barriers++;
+    this.#channel.send(line);
     return true;
   }
 
   /**
-   * Aborts the barrier, for good. The peer is told, and every pending and
-   * later wait on this side but {@linkcode Barrier.prototype.waitAbortion} gives `false`.
+   * Aborts the barrier permanently, on both sides. Barriers that were not
+   * consumed are discarded. All pending and later waits of this side resolve to
+   * `false` or reject, except {@linkcode Barrier.prototype.waitAbortion}.
    * Further calls do nothing.
    *
-   * Mirrors `barrier_abort`.
+   * This never throws, whatever the reason is.
    *
-   * @param reason One line of text for the peer, which finds it in the message
-   * of its {@linkcode BarrierAbortedError}: at most 4,090 bytes of UTF-8
-   * without characters that control a terminal or the direction of writing.
+   * @param reason Why, for the peer: it finds the text in the message and in the
+   * `reason` of its {@linkcode BarrierAbortedError}. Of an error, the message is
+   * sent. The text is made one printable line and cut to 4,090 bytes of UTF-8.
    * @param options A `cause` for the error of this side's
-   * {@linkcode Barrier.prototype.signal}. It is not sent.
-   * @returns `false` if the peer aborted already, or this side was destroyed.
-   * @throws {TypeError} If `reason` is not one line of text.
-   * @throws {RangeError} If `reason` is too long.
+   * {@linkcode Barrier.prototype.signal}, which is not sent. The default is
+   * `reason`, as it was given.
+   * @returns `false` if the peer has aborted, or this side was destroyed; `true`
+   * otherwise.
    *
    * @example Usage
    * ```ts
    * import { Barrier } from "@ipc/barrier/barrier";
-   * import { assert, assertFalse } from "@std/assert";
+   * import { assert, assertEquals } from "@std/assert";
    *
    * const [parent, child] = Barrier.pair();
-   * assert(child.abort("cannot bind port 80"));
-   * assertFalse(await parent.waitNext());
+   * assert(child.abort(new Error("cannot bind port 80")));
+   * await parent.waitAbortion();
+   * assertEquals(parent.signal.reason.reason, "cannot bind port 80");
    * ```
+   *
+   * Mirrors `barrier_abort`.
    */
-  abort(reason?: string, options?: ErrorOptions): boolean {
-    const line = encodeAbortion(reason);
+  abort(reason?: unknown, options?: ErrorOptions): boolean {
     if (this.#destroyed) return false;
     if (!this.#iAborted) {
-      const message = withReason("Barrier aborted by this side", reason);
+      const text = reason === undefined
+        ? undefined
+        : toLine(describe(reason), REASON_MAX);
+      const message = withReason("Barrier aborted by this side", text);
+      const error = new BarrierAbortedError(message, {
+        ...causeOf(reason, options),
+        kind: "aborted",
+        side: "local",
+      });
       this.#serveReleased();
-      this.#iAbort(
-        line,
-        new BarrierAbortedError(message, {
-          ...options,
-          kind: "aborted",
-          side: "local",
-        }),
-      );
+      this.#iAbort(text, error);
     }
     return !this.#theyAborted;
   }
 
   /**
-   * Waits until the peer places its next barrier, whatever was placed here.
+   * Waits for the peer's next barrier, regardless of how many this side has
+   * placed, and consumes every barrier that has arrived.
    *
-   * One call takes all that has arrived. So two calls in a row can hang where
-   * the peer placed two barriers: if both had arrived, the first call took them,
-   * and {@linkcode Barrier.prototype.note} is the second's. To take barriers one
-   * at a time, each with its note, iterate over the barrier; to proceed in step
-   * with the peer, use {@linkcode Barrier.prototype.placeAndSync}.
+   * Therefore two consecutive calls can hang even though the peer placed two
+   * barriers: if both had already arrived, the first call consumed both. Use
+   * {@linkcode Barrier.prototype.receive} to consume barriers one at a time, and
+   * {@linkcode Barrier.prototype.placeAndSync} to proceed in step with the peer.
    *
-   * Mirrors `barrier_wait_next`.
-   *
-   * @param options A signal to cancel the wait.
-   * @returns `true` when a barrier of the peer was taken, `false` if either
-   * side aborted.
+   * @param options A signal that cancels the wait.
+   * @returns `true` when a barrier was consumed, `false` if either side aborted
+   * or hung up.
    *
    * @example Usage
    * ```ts
@@ -499,25 +521,27 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.waitNext());
    * ```
+   *
+   * Mirrors `barrier_wait_next`.
    */
   waitNext(options?: BarrierWaitOptions): Promise<boolean> {
-    return this.#wait(
-      this.#nexts,
-      options,
-      () => this.#takeIf(this.#canTake()),
-    );
+    return this.#observed("waitNext", isTrue, () =>
+      this.#wait(
+        this.#nexts,
+        options,
+        () => false,
+        () => this.#canConsume(),
+      ));
   }
 
   /**
-   * Waits until the peer places the next barrier that is linked to one placed
-   * here. If the peer has placed at least as many as this side, it resolves at
-   * once and takes nothing.
+   * Waits for one more of the peer's barriers, unless the peer has already
+   * placed as many as this side. In that case it resolves immediately and
+   * consumes nothing.
    *
-   * Mirrors `barrier_sync_next`.
-   *
-   * @param options A signal to cancel the wait.
-   * @returns `true` when the peer came closer or is not behind, `false` if
-   * either side aborted.
+   * @param options A signal that cancels the wait.
+   * @returns `true` when a barrier was consumed or the peer is not behind,
+   * `false` if either side aborted or hung up.
    *
    * @example Usage
    * ```ts
@@ -532,23 +556,26 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.syncNext()); // one of two
    * ```
+   *
+   * Mirrors `barrier_sync_next`.
    */
   syncNext(options?: BarrierWaitOptions): Promise<boolean> {
-    return this.#wait(
-      this.#nexts,
-      options,
-      () => this.#barriers <= 0 || this.#takeIf(this.#canTake()),
-    );
+    return this.#observed("syncNext", isTrue, () =>
+      this.#wait(
+        this.#syncNexts,
+        options,
+        () => this.#barriers <= 0,
+        () => this.#canConsume(),
+      ));
   }
 
   /**
    * Waits until the peer has placed as many barriers as this side, in total. If
-   * it has already, this resolves at once.
+   * it already has, this resolves immediately.
    *
-   * Mirrors `barrier_sync`.
-   *
-   * @param options A signal to cancel the wait.
-   * @returns `true` when the peer has caught up, `false` if either side aborted.
+   * @param options A signal that cancels the wait.
+   * @returns `true` when the peer has caught up, `false` if either side aborted
+   * or hung up.
    *
    * @example Usage
    * ```ts
@@ -560,27 +587,29 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.sync());
    * ```
+   *
+   * Mirrors `barrier_sync`.
    */
   sync(options?: BarrierWaitOptions): Promise<boolean> {
-    return this.#wait(
-      this.#syncs,
-      options,
-      () =>
-        this.#barriers <= 0 ||
-        this.#takeIf(this.#barriers <= this.#arrived.count),
-    );
+    return this.#observed("sync", isTrue, () =>
+      this.#wait(
+        this.#syncs,
+        options,
+        () => this.#barriers <= 0,
+        () => this.#barriers <= this.#arrived.count,
+      ));
   }
 
   /**
    * Places a barrier, and waits until the peer has caught up:
-   * {@linkcode Barrier.prototype.place} followed by {@linkcode Barrier.prototype.sync}. Cancelling
-   * it cancels the wait, not the barrier that was placed.
+   * {@linkcode Barrier.prototype.place} followed by
+   * {@linkcode Barrier.prototype.sync}. If the wait is canceled, the barrier
+   * stays placed.
    *
-   * Mirrors `barrier_place_and_sync`.
-   *
-   * @param options A signal to cancel the wait. One that is aborted already
-   * keeps the barrier from being placed.
-   * @returns `true` when the peer has caught up, `false` if either side aborted.
+   * @param options A signal that cancels the wait. If it is already aborted, no
+   * barrier is placed.
+   * @returns `true` when the peer has caught up, `false` if either side aborted
+   * or hung up.
    *
    * @example Usage
    * ```ts
@@ -591,23 +620,27 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * const sync = parent.placeAndSync();
    * assertEquals([await child.placeAndSync(), await sync], [true, true]);
    * ```
+   *
+   * Mirrors `barrier_place_and_sync`.
    */
   placeAndSync(options?: BarrierWaitOptions): Promise<boolean> {
-    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
+    const refusal = refused(options?.signal);
+    if (refusal) return refusal;
     this.place();
     return this.sync(options);
   }
 
   /**
    * Waits until the peer aborts or hangs up, whether this side aborted or not.
-   * It takes no barrier. From then on a hang-up counts as an abortion, and what
-   * had arrived and was not taken is void; {@linkcode Barrier.prototype.signal} tells of a
-   * hang-up without that.
+   * It consumes no barriers.
    *
-   * Mirrors `barrier_wait_abortion`.
+   * From this call on, a hang-up of the peer counts as an abort, and discards
+   * barriers that were not consumed. {@linkcode Barrier.prototype.signal} reports
+   * a hang-up without that.
    *
-   * @param options A signal to cancel the wait.
-   * @returns `false` if this side aborted too, `true` otherwise.
+   * @param options A signal that cancels the wait.
+   * @returns `true` if only the peer aborted, `false` if this side aborted, too,
+   * or was destroyed.
    *
    * @example Usage
    * ```ts
@@ -621,22 +654,62 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * parent.abort();
    * assertFalse(await parent.waitAbortion());
    * ```
+   *
+   * Mirrors `barrier_wait_abortion`.
    */
   waitAbortion(options?: BarrierWaitOptions): Promise<boolean> {
-    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#destroyed) return Promise.resolve(false);
-    if (this.#end) this.#theyAbort(this.#end);
-    if (this.#theyAborted) return Promise.resolve(!this.#iAborted);
-    return this.#enqueue(this.#abortions, options?.signal);
+    return this.#observed("waitAbortion", isTrue, () => {
+      const signal = options?.signal;
+      const refusal = refused(signal);
+      if (refusal) return refusal;
+      if (this.#destroyed) return Promise.resolve(false);
+      if (this.#end) this.#theyAbort(this.#end);
+      if (this.#theyAborted) return Promise.resolve(!this.#iAborted);
+      return this.#enqueue(this.#abortions, signal);
+    });
   }
 
   /**
-   * Hangs up. What was placed still arrives, and behind it the peer sees that
-   * this side is gone. Pending waits give `false`, and so does every later
-   * call; {@linkcode Barrier.prototype.signal} is aborted. Further calls do
-   * nothing.
+   * Consumes the peer's next barrier, and resolves to its note. Barriers that
+   * arrive together are consumed by one call each.
    *
-   * Mirrors `barrier_destroy`.
+   * @param options A signal that cancels the wait.
+   * @returns The note of the barrier, `undefined` if it has none.
+   * @throws {BarrierAbortedError} If either side aborted or hung up, so that
+   * {@linkcode Barrier.prototype.waitNext} would resolve to `false`. It is the
+   * reason of {@linkcode Barrier.prototype.signal}.
+   *
+   * @example Usage
+   * ```ts
+   * import { Barrier, BarrierAbortedError } from "@ipc/barrier/barrier";
+   * import { assertEquals, assertRejects } from "@std/assert";
+   *
+   * const [parent, child] = Barrier.pair();
+   * child.place("one");
+   * child.place("two");
+   * child.destroy();
+   * assertEquals(await parent.receive(), "one");
+   * assertEquals(await parent.receive(), "two");
+   * await assertRejects(() => parent.receive(), BarrierAbortedError);
+   * ```
+   *
+   * Mirrors a read of an eventfd in semaphore mode (`EFD_SEMAPHORE`).
+   */
+  receive(options?: BarrierWaitOptions): Promise<string | undefined> {
+    return this.#observed("receive", () => true, () => {
+      const signal = options?.signal;
+      return refused(signal) ??
+        new Promise((resolve, reject) => {
+          this.#receive(resolve, reject, signal);
+        });
+    });
+  }
+
+  /**
+   * Hangs up this side. Barriers already placed are still delivered; then the
+   * peer sees a hang-up. Pending and later waits of this side resolve to `false`
+   * or reject, and {@linkcode Barrier.prototype.signal} is aborted. Further calls
+   * do nothing.
    *
    * @example Usage
    * ```ts
@@ -647,22 +720,27 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * parent.destroy();
    * assertFalse(await child.waitNext());
    * ```
+   *
+   * Mirrors `barrier_destroy`.
    */
   destroy(): void {
     if (this.#destroyed) return;
     this.#serveReleased();
     this.#destroyed = true;
+    this.#observer?.({ kind: "destroyed" });
+    const error = new BarrierAbortedError("Barrier destroyed by this side", {
+      kind: "destroyed",
+      side: "local",
+    });
+    this.#failure ??= error;
     this.#abortions.releaseAll(false);
     this.#failWaits();
     this.#channel.close();
-    const message = "Barrier destroyed by this side";
-    this.#fail(
-      new BarrierAbortedError(message, { kind: "destroyed", side: "local" }),
-    );
+    this.#fail(error);
   }
 
   /**
-   * Does what {@linkcode Barrier.prototype.destroy} does, at the end of a block.
+   * Calls {@linkcode Barrier.prototype.destroy} at the end of a block.
    *
    * @example Usage
    * ```ts
@@ -681,16 +759,13 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Takes the peer's barriers one at a time, each with its note; `undefined` if
-   * it has none. The iteration ends when
-   * {@linkcode Barrier.prototype.waitNext} would give `false`. Nothing is
-   * skipped: what has arrived and was not iterated over stays to be taken, by
-   * another iteration or by any wait.
+   * Iterates over the peer's barriers, each with its note; `undefined` if a
+   * barrier has none. Each step is a {@linkcode Barrier.prototype.receive}, and
+   * the iteration ends where that would reject. Barriers that were not consumed
+   * by an iteration remain for another one, or for any wait.
    *
-   * Notes that nobody takes are kept up to 1 MiB in all. Beyond that the oldest
-   * are forgotten, though not their barriers, which then come without a note.
-   *
-   * Mirrors a read of an eventfd in semaphore mode (`EFD_SEMAPHORE`).
+   * At most 1 MiB of unconsumed notes is kept. Beyond that, the oldest notes are
+   * dropped; their barriers still count.
    *
    * @returns The iterator.
    *
@@ -711,107 +786,218 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | undefined> {
     return new BarrierIterator({
-      take: (steps) => this.#takeNext(steps),
-      cancel: (step) => {
-        this.#steps.remove(step);
+      next: (owner) =>
+        this.#observed(
+          "next",
+          ({ done }) => !done,
+          () =>
+            new Promise<Step>((resolve) => {
+              this.#receive(
+                (value) => resolve({ done: false, value }),
+                () => resolve(DONE),
+                undefined,
+                owner,
+              );
+            }),
+        ),
+      cancel: (owner) => {
+        this.#receives.rejectAll(undefined, owner);
         this.#unrefLater();
       },
     });
   }
 
-  /** Takes one barrier, now or, as one of the steps of an iterator, later. */
-  #takeNext(steps: Set<Step>): Promise<StepResult> {
-    if (this.isAborted || this.#destroyed) return Promise.resolve(DONE);
-    this.#serveReleased();
-    if (this.#canTake()) {
-      return Promise.resolve({ done: false, value: this.#takeOne() });
+  static {
+    // Where a console looks; in Deno, and in Node and Bun.
+    const properties = {
+      "Deno.customInspect"(this: Barrier, inspect: Inspect, options: object) {
+        return this.#inspect(inspect, options);
+      },
+      "nodejs.util.inspect.custom"(
+        this: Barrier,
+        _depth: number,
+        options: object,
+        inspect: Inspect,
+      ) {
+        return this.#inspect(inspect, options);
+      },
+    };
+    for (const [name, value] of Object.entries(properties)) {
+      Object.defineProperty(this.prototype, Symbol.for(name), {
+        value,
+        configurable: true,
+        writable: true,
+      });
     }
-    if (this.#end) {
-      this.#theyAbort(this.#end);
-      return Promise.resolve(DONE);
-    }
-    const result = this.#enqueue(this.#steps);
-    for (const step of steps) if (!step.waiting) steps.delete(step);
-    steps.add(this.#steps.last!);
-    return result;
+  }
+
+  #inspect(inspect: Inspect, options: object): string {
+    const waiting = {
+      waitNext: this.#nexts.size,
+      syncNext: this.#syncNexts.size,
+      sync: this.#syncs.size,
+      receive: this.#receives.size,
+      waitAbortion: this.#abortions.size,
+    };
+    const state = {
+      role: this.#role,
+      ...this.#details?.(),
+      placed: this.#placed,
+      consumed: this.#arrived.taken,
+      arrived: this.#arrived.count,
+      waiting: Object.fromEntries(
+        Object.entries(waiting).filter(([, count]) => count > 0),
+      ),
+      ended: (this.#failure ?? this.#end)?.message,
+    };
+    return `${this.constructor.name} ${inspect(state, options)}`;
   }
 
   /**
-   * Whether there is something to take. While a sync is pending there is not:
-   * all that arrives is reserved for it. A sync takes nothing before it can have
-   * all it needs, so that one that is cancelled has nothing to give back.
+   * Makes a wait, and reports it to the observer. Then the promise is another
+   * one, which settles as that of the wait does.
    */
-  #canTake(): boolean {
+  #observed<T>(
+    method: string,
+    isMet: (result: T) => boolean,
+    wait: () => Promise<T>,
+  ): Promise<T> {
+    const observer = this.#observer;
+    if (observer === undefined) return wait();
+    const number = ++this.#waits;
+    observer({ kind: "waitBegan", number, method });
+    return wait().then(
+      (result) => {
+        observer({ kind: "waitEnded", number, result: isMet(result) });
+        return result;
+      },
+      (reason) => {
+        observer(
+          reason instanceof BarrierAbortedError && reason === this.#failure
+            ? { kind: "waitEnded", number, result: false }
+            : { kind: "waitCanceled", number, reason },
+        );
+        throw reason;
+      },
+    );
+  }
+
+  /** Consumes one barrier, now or later, by calling one of the functions. */
+  #receive(
+    resolve: (note: string | undefined) => void,
+    reject: (reason: unknown) => void,
+    signal?: AbortSignal,
+    owner?: object,
+  ): void {
+    if (this.isAborted || this.#destroyed) return reject(this.#failure);
+    this.#serveReleased();
+    if (this.#canConsume()) return resolve(this.#consumeOne());
+    if (!this.#end) {
+      const onCancel = this.#onCancel;
+      this.#receives.add(resolve, reject, { signal, onCancel, owner });
+      return this.#ref();
+    }
+    this.#theyAbort(this.#end);
+    reject(this.#failure);
+  }
+
+  /**
+   * Whether there is something to consume. While a sync is pending there is not:
+   * everything that arrives is reserved for it. A sync consumes nothing before
+   * it can consume all it needs, so that canceling it loses nothing.
+   */
+  #canConsume(): boolean {
     return this.#arrived.count > 0 && this.#syncs.size === 0;
   }
 
-  /** Takes all that has arrived, as one read of an eventfd does. */
-  #takeAll(): void {
-    this.#barriers -= this.#arrived.count;
-    this.#note = this.#arrived.takeAll() ?? this.#note;
-    this.#nexts.releaseAll(true);
+  /** Consumes one barrier, like a read in semaphore mode, and returns its note. */
+  #consumeOne(): string | undefined {
+    this.#barriers--;
+    return this.#note = this.#takeOne("consumed");
   }
 
-  /** Takes one barrier, as a read in semaphore mode does, and gives its note. */
-  #takeOne(): string | undefined {
-    this.#barriers--;
+  /** Consumes everything that has arrived, like a read of an eventfd. */
+  #consumeAll(): void {
+    if (this.#arrived.count > 0) {
+      this.#barriers -= this.#arrived.count;
+      this.#note = this.#takeAll("consumed");
+    }
+    this.#nexts.releaseAll(true);
+    this.#syncNexts.releaseAll(true);
+  }
+
+  #takeOne(kind: "consumed" | "dropped"): string | undefined {
     const note = this.#arrived.takeOne();
-    this.#note = note ?? this.#note;
+    this.#observer?.({ kind, number: this.#arrived.taken, note });
     return note;
   }
 
-  /** Takes all that has arrived if that is enough for a wait. */
-  #takeIf(isEnough: boolean): boolean {
-    if (isEnough) this.#takeAll();
-    return isEnough;
+  /** Takes everything that has arrived, and returns the newest note. */
+  #takeAll(kind: "consumed" | "dropped"): string | undefined {
+    if (this.#observer === undefined) return this.#arrived.takeAll();
+    let newest: string | undefined;
+    while (this.#arrived.count > 0) newest = this.#takeOne(kind) ?? newest;
+    return newest;
   }
 
-  /** Serves the pending waits from what has just become available. */
+  /** Serves the pending waits from barriers that have just become available. */
   #serve(available: number): void {
-    for (; available > 0 && this.#steps.size > 0; available--) {
-      this.#steps.release({ done: false, value: this.#takeOne() });
+    for (; available > 0 && this.#receives.size > 0; available--) {
+      this.#receives.release(this.#consumeOne());
     }
     const synced = this.#syncs.size > 0 &&
       this.#barriers <= this.#arrived.count;
-    if (synced || this.#nexts.size > 0) this.#takeAll();
+    if (synced || this.#nexts.size > 0 || this.#syncNexts.size > 0) {
+      this.#consumeAll();
+    }
     if (synced) this.#syncs.releaseAll(true);
     this.#unrefLater();
   }
 
-  /** Serves the pending waits from what a cancelled sync had reserved. */
+  /** Serves the pending waits from what a canceled sync had reserved. */
   #serveReleased(): void {
-    if (this.#canTake()) this.#serve(this.#arrived.count);
+    if (this.#canConsume()) this.#serve(this.#arrived.count);
   }
 
+  /**
+   * Waits in a queue.
+   *
+   * @param isMet Whether the condition of the wait is met without consuming.
+   * @param isEnough Whether it is met by consuming everything that has arrived.
+   */
   #wait(
     queue: WaitQueue<boolean>,
     options: BarrierWaitOptions | undefined,
-    isSatisfied: () => boolean,
+    isMet: () => boolean,
+    isEnough: () => boolean,
   ): Promise<boolean> {
     const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const refusal = refused(signal);
+    if (refusal) return refusal;
     if (this.isAborted || this.#destroyed) return Promise.resolve(false);
     this.#serveReleased();
-    if (isSatisfied()) return Promise.resolve(true);
-    if (this.#end) {
-      this.#theyAbort(this.#end);
-      return Promise.resolve(false);
+    if (isMet()) return Promise.resolve(true);
+    if (isEnough()) {
+      this.#consumeAll();
+      return Promise.resolve(true);
     }
-    return this.#enqueue(queue, signal);
+    if (!this.#end) return this.#enqueue(queue, signal);
+    this.#theyAbort(this.#end);
+    return Promise.resolve(false);
   }
 
-  #enqueue<T>(queue: WaitQueue<T>, signal?: AbortSignal): Promise<T> {
+  #enqueue(
+    queue: WaitQueue<boolean>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const result = queue.wait(signal, this.#onCancel);
-    if (!this.#keepsAlive && this.#waiting > 0) {
-      this.#keepsAlive = true;
-      this.#channel.ref();
-    }
+    this.#ref();
     return result;
   }
 
   readonly #onCancel = (): void => {
-    // What the last sync had reserved is there for the others, but not for
-    // those that the same signal cancels after it.
+    // Release what this sync had reserved, but only after the same signal has
+    // canceled its other waits.
     queueMicrotask(() => {
       this.#serveReleased();
       this.#unrefLater();
@@ -819,13 +1005,20 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   };
 
   get #waiting(): number {
-    return this.#nexts.size + this.#syncs.size + this.#abortions.size +
-      this.#steps.size;
+    return this.#nexts.size + this.#syncNexts.size + this.#syncs.size +
+      this.#abortions.size + this.#receives.size;
+  }
+
+  /** Keeps the event loop alive for a wait that was added. */
+  #ref(): void {
+    if (this.#keepsAlive || this.#waiting === 0) return;
+    this.#keepsAlive = true;
+    this.#channel.ref();
   }
 
   /**
-   * Lets the channel not keep the event loop alive if no wait is pending, once
-   * those that have ended could wait again.
+   * Stops keeping the event loop alive if no wait is pending, but only after the
+   * tasks whose waits have just ended could wait again.
    */
   #unrefLater(): void {
     if (!this.#keepsAlive || this.#waiting > 0) return;
@@ -836,24 +1029,29 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     });
   }
 
+  /** Ends the pending waits that consume, after `#failure` was set. */
   #failWaits(): void {
     this.#nexts.releaseAll(false);
+    this.#syncNexts.releaseAll(false);
     this.#syncs.releaseAll(false);
-    this.#steps.releaseAll(DONE);
+    this.#receives.rejectAll(this.#failure);
     this.#unrefLater();
   }
 
-  #iAbort(line: Uint8Array, error: BarrierAbortedError): void {
+  #iAbort(reason: string | undefined, error: BarrierAbortedError): void {
     this.#iAborted = true;
-    this.#arrived.takeAll(); // which is void now
-    this.#channel.send(line);
+    this.#failure ??= error;
+    this.#observer?.({ kind: "aborted", reason });
+    this.#takeAll("dropped");
+    this.#channel.send(encodeAbort(reason));
     this.#failWaits();
     this.#fail(error);
   }
 
   #theyAbort(error: BarrierAbortedError): void {
     this.#theyAborted = true;
-    this.#arrived.takeAll(); // which is void now
+    this.#failure ??= error;
+    this.#takeAll("dropped");
     this.#abortions.releaseAll(!this.#iAborted);
     this.#failWaits();
     this.#fail(error);
@@ -864,7 +1062,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#controller?.abort(this.#failure);
   }
 
-  #receive(read: (onMessage: (message: Message) => boolean) => void): void {
+  #receiveMessages(
+    read: (onMessage: (message: Message) => boolean) => void,
+  ): void {
     if (this.#theyAborted || this.#destroyed) return;
     this.#serveReleased();
     const before = this.#arrived.count;
@@ -877,24 +1077,32 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     switch (message.kind) {
       case "barrier":
         this.#arrived.add(message.note);
+        this.#observer?.({
+          kind: "arrived",
+          number: this.#arrived.taken + this.#arrived.count,
+          note: message.note,
+        });
         return true;
       case "abort": {
         const { reason } = message;
+        this.#observer?.({ kind: "peerAborted", reason });
+        const text = withReason("Barrier aborted by the peer", reason);
         this.#theyAbort(
-          new BarrierAbortedError(
-            withReason("Barrier aborted by the peer", reason),
-            { kind: "aborted", side: "peer", reason },
-          ),
+          new BarrierAbortedError(text, {
+            kind: "aborted",
+            side: "peer",
+            reason,
+          }),
         );
         return false;
       }
       case "violation": {
-        // There is no way to recover from that, so both sides abort.
+        // There is no way to recover from it, so both sides abort.
         const error = new BarrierAbortedError(message.why, {
           kind: "violation",
           side: "peer",
         });
-        if (!this.#iAborted) this.#iAbort(encodeAbortion(message.why), error);
+        if (!this.#iAborted) this.#iAbort(message.why, error);
         this.#theyAbort(error);
         return false;
       }
@@ -902,16 +1110,34 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   };
 
   #endArrivals(
+    kind: "peerClosed" | "peerHungUp",
     error = new BarrierAbortedError("Peer hung up", {
       kind: "closed",
       side: "peer",
     }),
   ): BarrierAbortedError {
+    this.#observer?.({ kind, error });
     this.#end = error;
     this.#serveReleased();
     if (this.#waiting > 0) this.#theyAbort(error);
     return error;
   }
+}
+
+type Inspect = (value: unknown, options?: object) => string;
+
+function isTrue(value: boolean): boolean {
+  return value;
+}
+
+/** The cause of an abort: the one that was given, or the reason. */
+function causeOf(reason: unknown, options?: ErrorOptions): ErrorOptions {
+  try {
+    if (options && "cause" in options) return { cause: options.cause };
+  } catch {
+    // Then the reason is all there is.
+  }
+  return reason === undefined ? {} : { cause: reason };
 }
 
 function withReason(message: string, reason = ""): string {

@@ -18,7 +18,7 @@
  */
 
 import { Barrier } from "./barrier.ts";
-import type { BarrierChannel } from "./src/barrier/channel.ts";
+import type { BarrierChannel, InternalOptions } from "./src/barrier/channel.ts";
 import {
   CHANNEL_FD,
   CHANNEL_VARIABLE,
@@ -97,7 +97,7 @@ let inherited = false;
  *
  * using parent = await inheritBarrier();
  * parent.place(); // ready
- * if (!await parent.waitNext()) Deno.exit(1); // the parent gave up, or died
+ * await parent.receive(); // rejects if the parent aborts or exits
  * ```
  */
 export function inheritBarrier(
@@ -154,12 +154,12 @@ async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
   // They are not for the processes below.
   if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
   if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
-  const child = { role: "child", barriers } as const;
-  if (trace === undefined) return new Barrier(channel, child);
-  const traced = new trace.TracedChannel(channel, "child");
-  const barrier = new Barrier(traced, child);
-  traced.watchWaits(barrier);
-  return barrier;
+  const child: InternalOptions = {
+    role: "child",
+    barriers,
+    observer: trace?.traceOf("child"),
+  };
+  return new Barrier(channel, child);
 }
 
 function parseState(value: string): number {

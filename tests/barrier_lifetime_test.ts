@@ -44,7 +44,7 @@ Deno.test("Barrier() throws when 'barriers' is not a safe integer", () => {
     assertThrows(
       () => setUp({ barriers }),
       RangeError,
-      `Cannot create a barrier as 'barriers' must be a safe integer: received ${barriers}`,
+      `Cannot create a barrier: 'barriers' must be a safe integer, received ${barriers}`,
     );
   }
 });

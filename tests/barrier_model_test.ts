@@ -27,7 +27,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     weight: 8,
     arbitrary: calls("waitNext", "syncNext", "sync", "waitAbortion"),
   },
-  { weight: 4, arbitrary: calls("step") },
+  { weight: 4, arbitrary: calls("step", "receive") },
   { weight: 4, arbitrary: calls("place") },
   { weight: 5, arbitrary: fc.record({ arrived: notes }) },
   {

@@ -53,7 +53,7 @@ Deno.test("Barrier.place() takes a note of up to 4,095 bytes", async () => {
     const error = assertThrows(() => barrier.place(note), RangeError);
     assertEquals(
       error.message,
-      "Cannot send note of 4096 bytes: it must fit 4095 bytes",
+      "Cannot send note of 4096 bytes: it must be at most 4095 bytes; send larger data through the child's stdin or a file",
     );
     assertEquals(channel.sent, "");
     assertEquals(await outcomes(barrier.sync()), [true]); // it was not placed
@@ -62,23 +62,31 @@ Deno.test("Barrier.place() takes a note of up to 4,095 bytes", async () => {
 
 Deno.test("Barrier.place() throws on a note that is not one line of text", async () => {
   const { barrier, channel } = setUp();
+  const printable = (shown: string) =>
+    `it has a control character, a line separator or a mark of writing direction, received ${shown}; send one line of printable text`;
+  const wellFormed = (shown: string) =>
+    `it has a lone surrogate, received ${shown}; make it well-formed by toWellFormed()`;
   for (
-    const [note, shown] of [
-      ["two\nlines", String.raw`two\x0alines`],
-      ["\r", String.raw`\x0d`],
-      ["\0", String.raw`\x00`],
-      ["\t", String.raw`\x09`],
-      ["\x7f", String.raw`\x7f`],
-      ["\x85", String.raw`\xc2\x85`],
-      ["\ud800", String.raw`\xef\xbf\xbd`],
-      ["\udc00\ud800", String.raw`\xef\xbf\xbd\xef\xbf\xbd`],
+    const [note, message] of [
+      ["two\nlines", printable(String.raw`"two\nlines"`)],
+      ["\r", printable(String.raw`"\r"`)],
+      ["\0", printable(String.raw`"\u0000"`)],
+      ["\t", printable(String.raw`"\t"`)],
+      ["\x7f", printable(String.raw`"\u{7f}"`)],
+      ["\x85", printable(String.raw`"\u{85}"`)],
+      ["\u061c", printable(String.raw`"\u{61c}"`)],
+      ["\u200e", printable(String.raw`"\u{200e}"`)],
+      ["\u200f", printable(String.raw`"\u{200f}"`)],
+      ["\u2028", printable(String.raw`"\u{2028}"`)],
+      ["\u202e", printable(String.raw`"\u{202e}"`)],
+      ["\u2069", printable(String.raw`"\u{2069}"`)],
+      [`${"x".repeat(99)}\t`, printable(`"${"x".repeat(64)}..."`)],
+      ["\ud800", wellFormed(String.raw`"\ud800"`)],
+      ["\udc00\ud800", wellFormed(String.raw`"\udc00\ud800"`)],
     ] as const
   ) {
     const error = assertThrows(() => barrier.place(note), TypeError);
-    assertEquals(
-      error.message,
-      `Cannot send note "${shown}": expected one line of text without characters that control a terminal or the direction of writing`,
-    );
+    assertEquals(error.message, `Cannot send note: ${message}`);
   }
   assertEquals(channel.sent, "");
   assertEquals(await outcomes(barrier.sync()), [true]); // nothing was placed
@@ -86,20 +94,27 @@ Deno.test("Barrier.place() throws on a note that is not one line of text", async
 
 Deno.test("Barrier.place() throws on a note that is not a string", () => {
   const { barrier, channel } = setUp();
-  for (const note of [8000, null, {}, ["note"]]) {
+  for (
+    const [note, shown] of [
+      [8000, "8000"],
+      [null, "null"],
+      [{}, "{}"],
+      [["note"], "note"],
+    ] as const
+  ) {
     const error = assertThrows(
       () => barrier.place(note as unknown as string),
       TypeError,
     );
     assertEquals(
       error.message,
-      `Cannot send note: expected a string, received ${typeof note}`,
+      `Cannot send note: it must be a string, received ${shown}`,
     );
   }
   assertEquals(channel.sent, "");
 });
 
-Deno.test("Barrier.note is that of the newest barrier taken that had one", async () => {
+Deno.test("Barrier.note is the newest among the barriers that the last wait consumed", async () => {
   const { barrier, channel } = setUp();
   assertStrictEquals(barrier.note, undefined);
   channel.deliver("+first\n");
@@ -109,7 +124,7 @@ Deno.test("Barrier.note is that of the newest barrier taken that had one", async
   assertEquals(barrier.note, "first");
   channel.deliver("\n");
   await barrier.waitNext();
-  assertEquals(barrier.note, "first");
+  assertStrictEquals(barrier.note, undefined);
   channel.deliver("+second\n+third\n\n");
   await barrier.waitNext();
   assertEquals(barrier.note, "third");
@@ -118,13 +133,15 @@ Deno.test("Barrier.note is that of the newest barrier taken that had one", async
   assertEquals(barrier.note, "");
 });
 
-Deno.test("Barrier.note is untouched by waits that take nothing", async () => {
+Deno.test("Barrier.note is untouched by waits that consume nothing", async () => {
   const { barrier, channel } = setUp();
-  channel.deliver("+note\n");
+  channel.deliver("+one\n");
+  assert(await barrier.waitNext());
+  channel.deliver("+two\n");
   assert(await barrier.sync());
   assert(await barrier.syncNext());
   assertEquals(await outcomes(barrier.waitAbortion()), ["pending"]);
-  assertStrictEquals(barrier.note, undefined);
+  assertEquals(barrier.note, "one");
 });
 
 Deno.test("Barrier.note is not that of a barrier which an abortion cancelled", async () => {

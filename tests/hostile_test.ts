@@ -101,6 +101,8 @@ Deno.test("Barrier keeps nothing of a flood, whatever it is made of", async () =
               open: (receiver) => receivers.push(receiver),
               send() {},
               close() {},
+              ref() {},
+              unref() {},
             }));
           }
           const splitter = new StdoutSplitter();

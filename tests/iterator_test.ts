@@ -117,7 +117,10 @@ Deno.test("Barrier stays within a mebibyte in a flood of notes", async () => {
     dataUrl(`
       import { Barrier } from ${json(import.meta.resolve("../barrier.ts"))};
       let receiver;
-      new Barrier({ open: (opened) => receiver = opened });
+      new Barrier({
+        open: (opened) => receiver = opened,
+        ...{ send() {}, close() {}, ref() {}, unref() {} },
+      });
       const flood = new TextEncoder().encode("+n\\n".repeat(100_000));
       gc();
       const before = Deno.memoryUsage().heapUsed;
@@ -127,6 +130,33 @@ Deno.test("Barrier stays within a mebibyte in a flood of notes", async () => {
     `),
   ]);
   assertLess(Number(stdout), 1024 * 1024);
+});
+
+Deno.test("Barrier's iterator keeps nothing of a step that has ended", async () => {
+  const { stdout } = await run([
+    Deno.execPath(),
+    "run",
+    "--v8-flags=--expose-gc",
+    dataUrl(`
+      import { Barrier } from ${json(import.meta.resolve("../barrier.ts"))};
+      const [parent, child] = Barrier.pair();
+      const iterator = parent[Symbol.asyncIterator]();
+      const iterate = async () => {
+        for (let i = 0; i < 10_000; i++) {
+          const step = iterator.next();
+          child.place();
+          await step;
+        }
+      };
+      await iterate();
+      gc();
+      const before = Deno.memoryUsage().heapUsed;
+      await iterate();
+      gc();
+      console.log(Deno.memoryUsage().heapUsed - before);
+    `),
+  ]);
+  assertLess(Number(stdout), 500_000); // 50 bytes a step
 });
 
 Deno.test("Barrier[Symbol.asyncIterator]() gives an iterator that is its own iterable", () => {

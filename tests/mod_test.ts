@@ -93,7 +93,7 @@ const SPAWN = [
   "src/spawn/child_process.ts",
   "src/channels/spawned.ts",
   "src/spawn/stdout_splitter.ts",
-  "src/trace.ts",
+  "src/spawn/tracing.ts",
   ...SOCKET_CHANNEL,
   ...INHERIT,
 ];

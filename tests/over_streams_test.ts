@@ -350,12 +350,12 @@ Deno.test("Barrier.over() leaves streams unlocked when an option is not valid", 
   assertThrows(
     () => Barrier.over(streams, { barriers: 0.5 }),
     RangeError,
-    "Cannot create a barrier as 'barriers' must be a safe integer: received 0.5",
+    "Cannot create a barrier: 'barriers' must be a safe integer, received 0.5",
   );
   assertThrows(
     () => Barrier.over(streams, { role: "sibling" as "child" }),
     TypeError,
-    `Cannot create a barrier as 'role' must be "parent" or "child": received sibling`,
+    `Cannot create a barrier: 'role' must be "parent" or "child", received "sibling"`,
   );
   using _barrier = Barrier.over(streams);
 });

@@ -1,41 +1,49 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/* What has arrived and was not taken, and taking it one at a time. */
+/* Barriers that have arrived and were not consumed yet, with their notes. */
 
-import type { Waiter } from "./wait_queue.ts";
+import { isWide } from "./lines.ts";
 
-/** How many bytes of notes that nobody has taken are kept. */
+/** The most bytes of unconsumed notes that are kept. */
 const NOTES_MAX = 1024 * 1024;
 
-/** What a note takes in memory besides its text, about. */
+/** The memory that a note takes in addition to its text, about. */
 const NOTE_OVERHEAD = 96;
 
-/** The peer's barriers that have arrived and were not taken, with their notes. */
-export class Arrivals {
-  /** Makes those of a barrier, unless its channel is traced and has its own. */
-  static of(channel: object & { arrivals?: unknown }): Arrivals {
-    const { arrivals } = channel;
-    return arrivals instanceof Arrivals ? arrivals : new Arrivals();
-  }
+interface Note {
+  /** The number of its barrier. */
+  number: number;
+  text: string;
+  /** The memory that it takes. */
+  size: number;
+}
 
+/** The peer's barriers that have arrived and were not consumed. */
+export class Arrivals {
   /** How many there are. */
   count = 0;
-  /** How many have been taken, ever. */
   #taken = 0;
-  /** The notes, each with the number of its barrier, from `#first` on. */
-  #notes: { number: number; text: string }[] = [];
+  /** The notes that are kept, from `#first` on. */
+  #notes: Note[] = [];
   #first = 0;
   #size = 0;
 
-  add(note?: string): void {
+  /** How many were taken in total. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Adds a barrier. */
+  add(text?: string): void {
     const number = this.#taken + this.count++;
-    if (note === undefined) return;
-    this.#notes.push({ number, text: note });
-    this.#size += note.length + NOTE_OVERHEAD;
+    if (text === undefined) return;
+    const size = text.length * (isWide(text) ? 2 : 1) + NOTE_OVERHEAD;
+    this.#notes.push({ number, text, size });
+    this.#size += size;
     while (this.#size > NOTES_MAX) this.#forgetFirst();
   }
 
-  /** Takes one, and gives its note. */
+  /** Takes the oldest one, and returns its note. */
   takeOne(): string | undefined {
     const number = this.#taken++;
     this.count--;
@@ -45,7 +53,7 @@ export class Arrivals {
     return note.text;
   }
 
-  /** Takes all, and gives the newest note. */
+  /** Takes all of them, and returns the newest note. */
   takeAll(): string | undefined {
     this.#taken += this.count;
     this.count = 0;
@@ -58,53 +66,45 @@ export class Arrivals {
   }
 
   #forgetFirst(): void {
-    this.#size -= this.#notes[this.#first++]!.text.length + NOTE_OVERHEAD;
-    // Half of the list may be notes that are gone, no more.
+    this.#size -= this.#notes[this.#first++]!.size;
+    // Removing one by one would take quadratic time.
     if (2 * this.#first < this.#notes.length) return;
     this.#notes.splice(0, this.#first);
     this.#first = 0;
   }
 }
 
-/** What one step of an iteration gives. */
-export type StepResult = IteratorResult<string | undefined>;
-
-/** A step that waits for a barrier. */
-export type Step = Waiter<StepResult>;
+/** The result of one step of an iteration. */
+export type Step = IteratorResult<string | undefined>;
 
 /** The end of an iteration. */
-export const DONE: StepResult = { done: true, value: undefined };
+export const DONE: Step = { done: true, value: undefined };
 
-/** Where an iteration takes its barriers from. */
+/** What an iteration consumes barriers from. */
 export interface BarrierSource {
-  /** Takes a barrier, now or by a step that it adds to the set. */
-  take(steps: Set<Step>): Promise<StepResult>;
-  /** Takes a step out of the queue. */
-  cancel(step: Step): void;
+  /** Consumes one barrier for an iterator. */
+  next(iterator: object): Promise<Step>;
+  /** Ends the pending steps of an iterator. */
+  cancel(iterator: object): void;
 }
 
-/** An iteration over a barrier. Several steps of it may be pending. */
+/** An iteration over a barrier. Several of its steps can be pending. */
 export class BarrierIterator
   implements AsyncIterableIterator<string | undefined> {
   readonly #source: BarrierSource;
-  readonly #steps = new Set<Step>();
   #ended = false;
 
   constructor(source: BarrierSource) {
     this.#source = source;
   }
 
-  next(): Promise<StepResult> {
-    return this.#ended ? Promise.resolve(DONE) : this.#source.take(this.#steps);
+  next(): Promise<Step> {
+    return this.#ended ? Promise.resolve(DONE) : this.#source.next(this);
   }
 
-  return(): Promise<StepResult> {
+  return(): Promise<Step> {
     this.#ended = true;
-    for (const step of this.#steps) {
-      if (!step.waiting) continue;
-      this.#source.cancel(step);
-      step.resolve(DONE);
-    }
+    this.#source.cancel(this);
     return Promise.resolve(DONE);
   }
 

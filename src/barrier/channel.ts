@@ -3,7 +3,8 @@
 /* The interface between a barrier and its channel, their options and their error. */
 
 import type { BarrierAbortedError } from "./error.ts";
-import type { Message } from "./lines.ts";
+import { type Message, shown } from "./lines.ts";
+import type { BarrierObserver } from "./observer.ts";
 
 /** Which side of a {@linkcode Barrier} this is. The rules of both are the same. */
 export type BarrierRole = "parent" | "child";
@@ -34,6 +35,14 @@ export interface BarrierOptions {
   barriers?: number | undefined;
 }
 
+/** The options that the other modules of this package can pass as well. */
+export interface InternalOptions extends BarrierOptions {
+  /** What is called with everything that happens. */
+  observer?: BarrierObserver | undefined;
+  /** Returns what `console.log(barrier)` shows after the role. */
+  details?: (() => Record<string, unknown>) | undefined;
+}
+
 /**
  * Checks options, and adds the defaults.
  *
@@ -41,19 +50,61 @@ export interface BarrierOptions {
  * @throws {RangeError} If the counter is not a safe integer.
  */
 export function checkOptions(
-  { role = "parent", barriers = 0 }: BarrierOptions,
-): { role: BarrierRole; barriers: number } {
+  { role = "parent", barriers = 0, observer, details }: InternalOptions,
+): InternalOptions & { role: BarrierRole; barriers: number } {
   if (role !== "parent" && role !== "child") {
     throw new TypeError(
-      `Cannot create a barrier as 'role' must be "parent" or "child": received ${role}`,
+      `Cannot create a barrier: 'role' must be "parent" or "child", received ${
+        shown(role)
+      }`,
     );
   }
   if (!Number.isSafeInteger(barriers)) {
     throw new RangeError(
-      `Cannot create a barrier as 'barriers' must be a safe integer: received ${barriers}`,
+      `Cannot create a barrier: 'barriers' must be a safe integer, received ${
+        shown(barriers)
+      }`,
     );
   }
-  return { role, barriers };
+  return { role, barriers, observer, details };
+}
+
+/**
+ * Checks that a value is a channel.
+ *
+ * @throws {TypeError} If it is not.
+ */
+export function checkChannel(channel: unknown): void {
+  const methods = ["open", "send", "close", "ref", "unref"];
+  const object = Object(channel) as Record<string, unknown>;
+  const missing = methods.find((name) => typeof object[name] !== "function");
+  if (missing === undefined) return;
+  throw new TypeError(
+    `Cannot create a barrier: the channel must have a method '${missing}', received ${
+      shown(channel)
+    }`,
+  );
+}
+
+/**
+ * Returns a rejected promise if a wait must not begin, because its signal is not
+ * an `AbortSignal` or is aborted.
+ */
+export function refused(
+  signal: AbortSignal | undefined,
+): Promise<never> | undefined {
+  if (signal === undefined) return undefined;
+  // Not by its class, because it can come from another realm.
+  if (typeof signal?.addEventListener !== "function") {
+    return Promise.reject(
+      new TypeError(
+        `Cannot wait: 'signal' must be an AbortSignal, received ${
+          shown(signal)
+        }`,
+      ),
+    );
+  }
+  return signal.aborted ? Promise.reject(signal.reason) : undefined;
 }
 
 /** What a {@linkcode BarrierChannel} delivers to the barrier that uses it. */

@@ -40,46 +40,43 @@ export const BARRIER_LINE: Uint8Array = Uint8Array.of(LF);
  */
 export function encodeBarrier(note?: string): Uint8Array {
   if (note === undefined) return BARRIER_LINE;
-  return encodeLine(NOTE_PREFIX, note, "note");
-}
-
-/**
- * Writes an abortion as a line.
- *
- * @throws {TypeError} If the reason is not one line of text.
- * @throws {RangeError} If the reason is too long.
- */
-export function encodeAbortion(reason?: string): Uint8Array {
-  if (reason === undefined) return encode(`${ABORT}\n`);
-  return encodeLine(`${ABORT} `, reason, "reason");
-}
-
-function encodeLine(
-  prefix: string,
-  text: string,
-  what: "note" | "reason",
-): Uint8Array {
-  if (typeof text !== "string") {
+  if (typeof note !== "string") {
     throw new TypeError(
-      `Cannot send ${what}: expected a string, received ${typeof text}`,
+      `Cannot send note: it must be a string, received ${shown(note)}`,
     );
   }
-  if (!text.isWellFormed() || some(text, isUnprintable)) {
+  if (some(note, isUnprintable)) {
     throw new TypeError(
-      `Cannot send ${what} ${
-        quote(encode(text))
-      }: expected one line of text without characters that control a terminal or the direction of writing`,
+      `Cannot send note: it has a control character, a line separator or a mark of writing direction, received ${
+        shown(note)
+      }; send one line of printable text`,
     );
   }
-  const line = encode(`${prefix}${text}\n`);
-  const size = line.length - prefix.length - 1;
-  const room = LINE_MAX - prefix.length;
-  if (size > room) {
+  if (!note.isWellFormed()) {
+    throw new TypeError(
+      `Cannot send note: it has a lone surrogate, received ${
+        shown(note)
+      }; make it well-formed by toWellFormed()`,
+    );
+  }
+  const line = encode(`${NOTE_PREFIX}${note}\n`);
+  const size = line.length - NOTE_PREFIX.length - 1;
+  if (size > NOTE_MAX) {
     throw new RangeError(
-      `Cannot send ${what} of ${size} bytes: it must fit ${room} bytes`,
+      `Cannot send note of ${size} bytes: it must be at most ${NOTE_MAX} bytes; send larger data through the child's stdin or a file`,
     );
   }
   return line;
+}
+
+/**
+ * Writes an abort as a line.
+ *
+ * @param reason One line of at most {@linkcode REASON_MAX} bytes, as
+ * {@linkcode toLine} makes it.
+ */
+export function encodeAbort(reason = ""): Uint8Array {
+  return encode(reason === "" ? `${ABORT}\n` : `${ABORT} ${reason}\n`);
 }
 
 /** Cuts a stream of bytes into lines, and reads them. */
@@ -158,7 +155,7 @@ export function parseLine(line: Uint8Array, acceptsText: boolean): Message {
     return { kind: "barrier", note: printable(text.slice(1)) };
   }
   if (acceptsText) return { kind: "barrier", note: printable(text) };
-  return violation(line, "it is no barrier and no abortion");
+  return violation(line, "it is neither a barrier nor an abort");
 }
 
 function violation(line: Uint8Array, why: string): Message {
@@ -183,23 +180,69 @@ function quote(bytes: Uint8Array): string {
 }
 
 /**
- * Makes text safe for a terminal: what would control it, break the line or
- * change the direction of writing is escaped.
+ * Makes text safe for a terminal: escapes what would control it, break the line
+ * or change the direction of writing.
  */
 export function printable(text: string): string {
-  if (!some(text, isUnprintable)) return text;
-  let shown = "";
-  for (const char of text) {
-    const code = char.charCodeAt(0);
-    shown += isUnprintable(code) ? `\\u{${code.toString(16)}}` : char;
+  // A string that grows by pieces would keep all of them in memory.
+  const parts: string[] = [];
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (!isUnprintable(code)) continue;
+    parts.push(text.slice(start, i), `\\u{${code.toString(16)}}`);
+    start = i + 1;
   }
-  return shown;
+  return start === 0 ? text : [...parts, text.slice(start)].join("");
 }
 
-/** Makes text safe for a terminal, and not longer than so many characters. */
+/** Makes text safe for a terminal, and cuts it to so many characters. */
 export function cut(text: string, length: number): string {
   const shown = text.length > length ? `${text.slice(0, length)}...` : text;
   return printable(shown.toWellFormed());
+}
+
+/**
+ * Makes one printable line of any text, of at most so many bytes of UTF-8:
+ * removes colors and control characters, and makes tabs and line ends spaces.
+ */
+export function toLine(text: string, size: number): string {
+  // What is removed can leave room for what follows.
+  let line = text.slice(0, 4 * size);
+  if (some(line, isControl)) {
+    const sequences =
+      // deno-lint-ignore no-control-regex -- these are what it removes
+      /\x1b(?:[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])/g;
+    line = line.replace(sequences, "").replace(/[\t-\r]/g, " ")
+      .replace(/\p{Cc}/gu, "");
+  }
+  const bytes = encode(printable(line.toWellFormed()));
+  // A character that is cut in two is left out.
+  return new TextDecoder("utf-8", { ignoreBOM: true })
+    .decode(bytes.subarray(0, size), { stream: true });
+}
+
+/** Describes any value: text is as it is, an error is its message. */
+export function describe(value: unknown): string {
+  try {
+    if (typeof value === "string") return value;
+    if (value instanceof Error) return String(value.message) || value.name;
+    const text = String(value);
+    return text.startsWith("[object ") ? JSON.stringify(value) ?? text : text;
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+}
+
+/** How many characters of a bad value an error shows. */
+const VALUE_MAX = 64;
+
+/** Shows a value in an error. */
+export function shown(value: unknown): string {
+  const text = describe(value);
+  if (typeof value !== "string") return cut(text, VALUE_MAX);
+  const more = text.length > VALUE_MAX ? "..." : "";
+  return printable(JSON.stringify(`${text.slice(0, VALUE_MAX)}${more}`));
 }
 
 // Loops over character codes and not regular expressions, as compiling one of
@@ -216,10 +259,19 @@ function isControl(code: number): boolean {
   return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
-/** Control characters, line separators, and what changes the direction. */
+/**
+ * Whether a character controls a terminal, separates lines, or changes the
+ * direction of writing.
+ */
 function isUnprintable(code: number): boolean {
   return isControl(code) || (code >= 0x2028 && code <= 0x202e) ||
-    (code >= 0x2066 && code <= 0x2069);
+    (code >= 0x2066 && code <= 0x2069) ||
+    code === 0x200e || code === 0x200f || code === 0x061c;
+}
+
+/** Whether V8 keeps a string in two bytes a character. */
+export function isWide(text: string): boolean {
+  return some(text, (code) => code > 0xff);
 }
 
 /*

@@ -1,40 +1,53 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** One that waits in a {@linkcode WaitQueue}. */
+/** How to wait in a {@linkcode WaitQueue}. */
+export interface WaiterOptions<T> {
+  /** Cancels the wait. It must not be aborted yet. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Called when the signal is aborted, while the waiter is still in the queue.
+   * If it removes the waiter, the wait is not canceled.
+   */
+  onCancel?: ((waiter: Waiter<T>) => void) | undefined;
+  /** What the waiter belongs to, for {@linkcode WaitQueue.prototype.rejectAll}. */
+  owner?: object | undefined;
+}
+
+/** A waiter in a {@linkcode WaitQueue}. */
 export interface Waiter<T> {
-  /** Lets it go. The queue calls this, once it has left. */
+  /** Called by the queue, after the waiter was removed. */
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
-  /** Its neighbours; only the queue changes them. */
+  readonly owner: object | undefined;
+  /** The neighbors in the queue, which only the queue changes. */
   previous: Waiter<T> | undefined;
   next: Waiter<T> | undefined;
-  /** Takes its listener off the signal that can cancel it. */
+  /** Removes the listener from the signal. */
   unlisten: (() => void) | undefined;
-  /** Whether it still waits. */
+  /** Whether it is still in the queue. */
   waiting: boolean;
 }
 
 /**
- * Those who wait for one thing, first come, first served, each cancelled by a
- * signal of its own. It is a doubly linked list, so that a cancelled waiter
- * leaves from the middle, and thousands leave from the front, without a search.
+ * A FIFO of waiters, each of which can be canceled by its own `AbortSignal`. It
+ * is a doubly linked list, so that removing a waiter takes no search.
  */
 export class WaitQueue<T> {
   #first: Waiter<T> | undefined;
   #last: Waiter<T> | undefined;
   #size = 0;
 
-  /** How many wait. */
+  /** The number of waiters. */
   get size(): number {
     return this.#size;
   }
 
-  /** The one that has waited longest. */
+  /** The waiter that was added first. */
   get first(): Waiter<T> | undefined {
     return this.#first;
   }
 
-  /** The one that came last. */
+  /** The waiter that was added last. */
   get last(): Waiter<T> | undefined {
     return this.#last;
   }
@@ -42,30 +55,37 @@ export class WaitQueue<T> {
   /**
    * Adds a waiter.
    *
-   * @param signal Cancels the wait; not aborted yet.
-   * @param onCancel Called when that happens, while the waiter is still there.
-   * It may let the waiter go, which is then not cancelled.
-   * @returns What the waiter was let go with.
+   * @returns A promise that settles as the waiter does.
    */
   wait(
     signal?: AbortSignal,
     onCancel?: (waiter: Waiter<T>) => void,
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = {
-        resolve,
-        reject,
-        previous: this.#last,
-        next: undefined,
-        unlisten: undefined,
-        waiting: true,
-      };
-      if (signal !== undefined) this.#listen(waiter, signal, onCancel);
-      if (this.#last) this.#last.next = waiter;
-      else this.#first = waiter;
-      this.#last = waiter;
-      this.#size++;
-    });
+    return new Promise((resolve, reject) =>
+      this.add(resolve, reject, { signal, onCancel })
+    );
+  }
+
+  /** Adds a waiter that settles by these two functions. */
+  add(
+    resolve: (value: T) => void,
+    reject: (reason: unknown) => void,
+    { signal, onCancel, owner }: WaiterOptions<T> = {},
+  ): void {
+    const waiter: Waiter<T> = {
+      resolve,
+      reject,
+      owner,
+      previous: this.#last,
+      next: undefined,
+      unlisten: undefined,
+      waiting: true,
+    };
+    if (signal !== undefined) this.#listen(waiter, signal, onCancel);
+    if (this.#last) this.#last.next = waiter;
+    else this.#first = waiter;
+    this.#last = waiter;
+    this.#size++;
   }
 
   #listen(
@@ -76,7 +96,7 @@ export class WaitQueue<T> {
     const cancel = () => {
       onCancel?.(waiter);
       if (!waiter.waiting) return;
-      waiter.unlisten = undefined; // as the signal has done that
+      waiter.unlisten = undefined; // `once` has removed the listener
       this.remove(waiter);
       waiter.reject(signal.reason);
     };
@@ -84,7 +104,7 @@ export class WaitQueue<T> {
     signal.addEventListener("abort", cancel, { once: true });
   }
 
-  /** Lets the one go that has waited longest, if there is one. */
+  /** Resolves the first waiter, if there is one. */
   release(value: T): void {
     const waiter = this.#first;
     if (waiter === undefined) return;
@@ -92,12 +112,24 @@ export class WaitQueue<T> {
     waiter.resolve(value);
   }
 
-  /** Lets all go. */
+  /** Resolves all waiters. */
   releaseAll(value: T): void {
     while (this.#first) this.release(value);
   }
 
-  /** Takes a waiter out of the queue, neither resolved nor rejected. */
+  /** Rejects all waiters, or all of one owner. */
+  rejectAll(reason: unknown, owner?: object): void {
+    for (let waiter = this.#first; waiter !== undefined;) {
+      const { next } = waiter;
+      if (owner === undefined || waiter.owner === owner) {
+        this.remove(waiter);
+        waiter.reject(reason);
+      }
+      waiter = next;
+    }
+  }
+
+  /** Removes a waiter, which is then neither resolved nor rejected. */
   remove(waiter: Waiter<T>): void {
     const { previous, next } = waiter;
     if (previous) previous.next = next;

@@ -19,21 +19,19 @@
  */
 
 import { Barrier } from "../../barrier.ts";
+import type { InternalOptions } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
-import { REASON_MAX } from "../barrier/lines.ts";
-import { readVariable, TRACE_VARIABLE } from "../channels/environment.ts";
 import { exitOf } from "../runtime/exit.ts";
 import { surviveErrors } from "../runtime/process.ts";
 import { EventLoopReference, within } from "../runtime/timers.ts";
-import { describe, TracedChannel } from "../trace.ts";
 import { stop } from "./ending.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
-import { oneLine } from "./line_scanner.ts";
 import { WRITE_GRACE } from "./output.ts";
 import { SignalTarget } from "./process_group.ts";
 import { ready, type ReadyOptions } from "./readiness.ts";
 import { Streams } from "./streams.ts";
+import { traced } from "./tracing.ts";
 import type { ChildProcess as NodeChildProcess } from "node:child_process";
 
 /**
@@ -62,11 +60,12 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   constructor(plan: Plan, launched: Launched) {
     const streams = new Streams(launched, plan);
     const pid = launched.process.pid!;
-    const traced = readVariable(TRACE_VARIABLE) === "1"
-      ? new TracedChannel(streams.channel, `parent of ${pid}`)
-      : undefined;
-    super(traced ?? streams.channel, { role: "parent" });
-    traced?.watchWaits(this);
+    const options: InternalOptions = {
+      role: "parent",
+      observer: traced(`parent of ${pid}`),
+      details: () => ({ pid, name: plan.name }),
+    };
+    super(streams.channel, options);
     this.pid = pid;
     this.#plan = plan;
     this.#label = `child process ${pid} (${plan.name})`;
@@ -147,8 +146,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
 
   #stopWith(signal: AbortSignal): void {
     const onAbort = () => {
-      const { reason } = signal;
-      this.abort(oneLine(describe(reason), REASON_MAX), { cause: reason });
+      this.abort(signal.reason);
       this.#stopSilently();
     };
     signal.addEventListener("abort", onAbort, { once: true });

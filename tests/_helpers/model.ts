@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Barrier } from "../../barrier.ts";
+import { type Barrier, BarrierAbortedError } from "../../barrier.ts";
 import { HUNG_UP, watch } from "./barriers.ts";
 
 /** A wait; "step" is one step of an iteration. */
@@ -17,6 +17,7 @@ export type WaitCall =
   | "syncNext"
   | "sync"
   | "waitAbortion"
+  | "receive"
   | "step";
 
 /** What one side sends, and the other finds on its channel. */
@@ -36,7 +37,16 @@ interface Wait {
 }
 
 /** Waits that take, and so end when either side aborts. */
-const TAKERS: WaitCall[] = ["waitNext", "syncNext", "sync", "step"];
+const TAKERS: WaitCall[] = [
+  "waitNext",
+  "syncNext",
+  "sync",
+  "receive",
+  "step",
+];
+
+/** Waits that take one barrier each. */
+const SINGLE: WaitCall[] = ["receive", "step"];
 
 /** What neither takes barriers nor voids them. */
 const TAKES_NOTHING: string[] = ["cancel", "place", "waitAbortion"];
@@ -138,28 +148,27 @@ export class Model {
   }
 
   #wait(call: WaitCall): unknown {
-    const failed = failure(call);
     if (call === "waitAbortion") {
       if (this.destroyed) return false;
       if (this.hungUp) this.#theyAbort(HUNG_UP);
       return this.theyAborted ? !this.iAborted : PENDING;
     }
-    if (this.isOver) return failed;
+    if (this.isOver) return this.#failed(call);
     if (call.startsWith("sync") && this.barriers <= 0) return true;
     if (call === "sync") {
       if (this.barriers <= this.arrived.length) return this.#takeAll();
     } else if (this.arrived.length > 0 && !this.#has("sync")) {
       // What arrives while a sync is pending is reserved for it.
-      return call === "step" ? this.#takeOne() : this.#takeAll();
+      return SINGLE.includes(call) ? this.#takeOne() : this.#takeAll();
     }
     if (!this.hungUp) return PENDING;
     this.#theyAbort(HUNG_UP);
-    return failed;
+    return this.#failed(call);
   }
 
   /** Serves those that wait from what has just become available. */
   #serve(available: number): void {
-    for (const step of this.#pending("step").slice(0, available)) {
+    for (const step of this.#pending(...SINGLE).slice(0, available)) {
       step.outcome = this.#takeOne();
     }
     const isSynced = this.#has("sync") && this.barriers <= this.arrived.length;
@@ -174,12 +183,16 @@ export class Model {
   #takeOne(): string {
     this.barriers--;
     const note = this.arrived.shift();
-    this.note = note ?? this.note;
+    this.note = note;
     return `note ${note}`;
   }
 
   #takeAll(): true {
-    while (this.arrived.length > 0) this.#takeOne();
+    if (this.arrived.length > 0) {
+      this.note = this.arrived.findLast((note) => note !== undefined);
+      this.barriers -= this.arrived.length;
+      this.arrived = [];
+    }
     for (const wait of this.#pending("waitNext", "syncNext")) {
       wait.outcome = true;
     }
@@ -212,8 +225,13 @@ export class Model {
   #fail(why: string, ...calls: WaitCall[]): void {
     this.failure ??= why;
     for (const wait of this.#pending(...calls)) {
-      wait.outcome = failure(wait.call);
+      wait.outcome = this.#failed(wait.call);
     }
+  }
+
+  #failed(call: WaitCall): unknown {
+    if (call === "receive") return `rejected: ${this.failure}`;
+    return call === "step" ? "done" : false;
   }
 
   #has(...calls: WaitCall[]): boolean {
@@ -228,10 +246,6 @@ export class Model {
 }
 
 const PENDING = "pending";
-
-function failure(call: WaitCall): unknown {
-  return call === "step" ? "done" : false;
-}
 
 /** The real thing, which shows the same. */
 export class Subject {
@@ -266,9 +280,18 @@ export class Subject {
       default: {
         const controller = new AbortController();
         this.#cancels.push(() => controller.abort("cancelled"));
-        this.#waits.push(
-          watch(this.barrier[event.call]({ signal: controller.signal })),
-        );
+        const { signal } = controller;
+        this.#waits.push(watch(
+          event.call === "receive"
+            ? this.barrier.receive({ signal }).then(
+              (note) => `note ${note}`,
+              (reason) =>
+                reason instanceof BarrierAbortedError
+                  ? `rejected: ${reason.message}`
+                  : reason,
+            )
+            : this.barrier[event.call]({ signal }),
+        ));
       }
     }
   }
