@@ -122,9 +122,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   readonly #observer: BarrierObserver | undefined;
   readonly #details: InternalOptions["details"];
 
-  /** Barriers placed, minus peer barriers consumed. */
-  #barriers: number;
+  /** The counter at the start. */
+  readonly #start: number;
   #placed = 0;
+  #consumed = 0;
   readonly #arrived = new Arrivals();
   #note: string | undefined;
 
@@ -178,7 +179,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     checkChannel(channel);
     this.#channel = channel;
     this.#role = role;
-    this.#barriers = barriers;
+    this.#start = barriers;
     this.#observer = observer;
     this.#details = details;
     this.#reader = new LineReader(channel.acceptsText ?? false);
@@ -446,7 +447,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     if (this.isAborted || this.#destroyed) return false;
     this.#observer?.({ kind: "placed", number: this.#placed + 1, note });
     this.#placed++;
-    this.#barriers++;
     this.#channel.send(line);
     return true;
   }
@@ -843,7 +843,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
       role: this.#role,
       ...this.#details?.(),
       placed: this.#placed,
-      consumed: this.#arrived.taken,
+      consumed: this.#consumed,
       arrived: this.#arrived.count,
       waiting: Object.fromEntries(
         Object.entries(waiting).filter(([, count]) => count > 0),
@@ -901,6 +901,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     reject(this.#failure);
   }
 
+  /** Barriers placed, minus peer barriers consumed. */
+  get #barriers(): number {
+    return this.#start + this.#placed - this.#consumed;
+  }
+
   /**
    * Whether there is something to consume. While a sync is pending there is not:
    * everything that arrives is reserved for it. A sync consumes nothing before
@@ -912,14 +917,14 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   /** Consumes one barrier, like a read in semaphore mode, and returns its note. */
   #consumeOne(): string | undefined {
-    this.#barriers--;
+    this.#consumed++;
     return this.#note = this.#takeOne("consumed");
   }
 
   /** Consumes everything that has arrived, like a read of an eventfd. */
   #consumeAll(): void {
     if (this.#arrived.count > 0) {
-      this.#barriers -= this.#arrived.count;
+      this.#consumed += this.#arrived.count;
       this.#note = this.#takeAll("consumed");
     }
     this.#nexts.releaseAll(true);
@@ -1070,7 +1075,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     const before = this.#arrived.count;
     read(this.#onMessage);
     const arrived = this.#arrived.count - before;
-    if (arrived > 0) this.#serve(arrived);
+    if (this.#iAborted) this.#takeAll("dropped");
+    else if (arrived > 0) this.#serve(arrived);
   }
 
   readonly #onMessage = (message: Message): boolean => {
