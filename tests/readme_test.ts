@@ -1,102 +1,181 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** The first example of the README and its recipes, run as a reader would. */
+/** The programs that the README and the pages in `docs` show, run as a reader would. */
 
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { block, BLOCKS } from "./_helpers/pages.ts";
 import { isInstalled } from "./_helpers/programs.ts";
-import { run, start } from "./_helpers/run.ts";
+import { type Output, run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
 import { STOPPING } from "./_helpers/signals.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
-import { IS_UNIX, test } from "./_helpers/unix.ts";
+import { IS_UNIX } from "./_helpers/unix.ts";
 
-const readme = await Deno.readTextFile(
-  new URL("../README.md", import.meta.url),
-);
+/** The files that the tests below run. */
+const tested = new Set<string>();
 
-/** The text of the first code block that begins with a line. */
-function block(firstLine: string): string {
-  const blocks = readme.matchAll(/^```\w+[^\n]*\n(.*?)^```$/gms);
-  for (const [, text] of blocks) {
-    if (text!.startsWith(`${firstLine}\n`)) return text!;
+/** A directory of files that import this module by its name. */
+class Files implements AsyncDisposable {
+  readonly #directory: TempDir;
+
+  private constructor(directory: TempDir) {
+    this.#directory = directory;
   }
-  throw new Error(`Cannot find a block that begins with "${firstLine}"`);
-}
 
-Deno.test("README.md begins with an example that works as it says", async () => {
-  const command = "$ deno run --allow-run --allow-env parent.ts";
-  const expected = block(command).slice(command.length + 1);
-  await using directory = await TempDir.make();
-  const write = (name: string, text: string) =>
-    Deno.writeTextFile(`${directory.path}/${name}`, text);
-  await write("parent.ts", block("// parent.ts"));
-  await write("child.ts", block("// child.ts"));
-  const imports = {
-    "@ipc/barrier": import.meta.resolve("../mod.ts"),
-    "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
-  };
-  await write("deno.json", JSON.stringify({ imports }));
-
-  const args = command.split(" ").slice(2);
-  const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
-    cwd: directory.path,
-  });
-  assertEquals(stderr, "");
-  assertEquals(stdout, expected);
-  assertEquals(code, 0);
-});
-
-/** Writes blocks as modules beside an import map, and returns their directory. */
-async function write(...firstLines: string[]): Promise<TempDir> {
-  const directory = await TempDir.make();
-  const imports = {
-    "@ipc/barrier": import.meta.resolve("../mod.ts"),
-    "@ipc/barrier/barrier": import.meta.resolve("../barrier.ts"),
-    "@ipc/barrier/inherit": import.meta.resolve("../inherit.ts"),
-    "@std/assert": import.meta.resolve("@std/assert"),
-    "@std/async": import.meta.resolve("@std/async"),
-  };
-  await Deno.writeTextFile(
-    `${directory.path}/deno.json`,
-    JSON.stringify({ imports }),
-  );
-  for (const firstLine of firstLines) {
+  static async make(): Promise<Files> {
+    const files = new Files(await TempDir.make());
+    const parts = ["barrier", "completion", "inherit", "spawn"];
+    const imports = {
+      "@ipc/barrier": import.meta.resolve("../mod.ts"),
+      ...Object.fromEntries(parts.map((part) => [
+        `@ipc/barrier/${part}`,
+        import.meta.resolve(`../${part}.ts`),
+      ])),
+      "@std/assert": import.meta.resolve("@std/assert"),
+      "@std/async": import.meta.resolve("@std/async"),
+    };
     await Deno.writeTextFile(
-      `${directory.path}/${firstLine.slice("// ".length)}`,
-      block(firstLine),
+      `${files.path}/deno.json`,
+      JSON.stringify({ imports }),
     );
+    return files;
   }
-  return directory;
-}
 
-/** Type-checks and runs the first of some blocks, and returns what it prints. */
-async function runBlocks(
-  ...firstLines: [string, ...string[]]
-): Promise<string> {
-  await using directory = await write(...firstLines);
-  const files = firstLines.map((line) => line.slice("// ".length));
-  const deno = async (...args: string[]) => {
-    const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
-      cwd: directory.path,
-      env: { NO_COLOR: "1" },
-    });
+  get path(): string {
+    return this.#directory.path;
+  }
+
+  async write(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      await Deno.writeTextFile(`${this.path}/${name}`, block(`// ${name}`));
+    }
+  }
+
+  /** Runs Deno with a file, which has to end well. */
+  async run(file: string): Promise<string> {
+    const { code, stdout, stderr } = await this.output(
+      [Deno.execPath(), "run", "--allow-all", file],
+    );
     assertEquals(code, 0, stderr);
     return stdout.replaceAll(/process \d+/g, "process PID");
-  };
-  await deno("check", ...files);
-  const how = files[0]!.endsWith("_test.ts") ? "test" : "run";
-  return await deno(how, "--allow-all", files[0]!);
+  }
+
+  output(command: [string, ...string[]]): Promise<Output> {
+    return run(command, { cwd: this.path, env: { NO_COLOR: "1" } });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#directory[Symbol.asyncDispose]();
+  }
 }
 
-Deno.test("README.md tests a server of one's own, which leaves nothing behind", async () => {
-  const stdout = await runBlocks("// server_test.ts", "// server.ts");
-  assertStringIncludes(stdout, "ok | 1 passed | 0 failed");
+/** Defines a test of files that pages show. */
+function test(
+  name: string,
+  names: string[],
+  fn: (files: Files) => Promise<void>,
+  { ignore = false }: { ignore?: boolean } = {},
+): void {
+  for (const name of names) tested.add(name);
+  Deno.test({
+    name,
+    ignore,
+    async fn() {
+      await using files = await Files.make();
+      await files.write(names);
+      await fn(files);
+    },
+  });
+}
+
+const REDIS = `import { spawnWithBarrier } from "@ipc/barrier";
+
+await using redis = `;
+
+Deno.test({
+  name: "README.md begins with an example that starts redis, and stops it",
+  ignore: !isInstalled("redis-server"),
+  async fn() {
+    const shown = BLOCKS.find(({ text }) => text.startsWith(REDIS))!;
+    await using files = await Files.make();
+    const port = freePort();
+    await Deno.writeTextFile(
+      `${files.path}/redis.ts`,
+      shown.text.replace('"7000"', `"${port}"`) +
+        `using connection = await Deno.connect({ port: ${port} });
+        await connection.write(new TextEncoder().encode("PING\\r\\n"));
+        const answer = new Uint8Array(7);
+        await connection.read(answer);
+        console.log(new TextDecoder().decode(answer));`,
+    );
+    const stdout = await files.run("redis.ts");
+    assertStringIncludes(stdout, "+PONG\r\n");
+    await assertRejects(
+      () => Deno.connect({ port }),
+      Deno.errors.ConnectionRefused,
+    );
+  },
 });
 
-Deno.test("README.md runs a server of one's own alone", async () => {
-  await using directory = await write("// server.ts");
+test(
+  "README.md has a quick start that prints what it says",
+  ["parent.ts", "child.ts"],
+  async (files) => {
+    const command = "$ deno run --allow-run --allow-env --allow-net parent.ts";
+    const expected = block(command).slice(command.length + 1);
+    const [, , ...args] = command.split(" ");
+    const output = await files.output([Deno.execPath(), ...args]);
+    assertEquals(output, { code: 0, stdout: expected, stderr: "" });
+  },
+);
+
+test(
+  "README.md starts what npm run starts, and stops all of it",
+  ["dev.ts"],
+  async (files) => {
+    // It prints a line as Vite does, below a shell that npm starts.
+    await Deno.writeTextFile(
+      `${files.path}/dev.sh`,
+      'echo "already in use"; echo "  VITE v8  ready in 99 ms"\n' +
+        "sleep 1000 & echo $! >pid; wait",
+    );
+    await Deno.writeTextFile(
+      `${files.path}/package.json`,
+      JSON.stringify({ scripts: { dev: "sh dev.sh" } }),
+    );
+    assertStringIncludes(
+      await files.run("dev.ts"),
+      "  VITE v8  ready in 99 ms\n",
+    );
+    const pid = Number(await Deno.readTextFile(`${files.path}/pid`));
+    assertThrows(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+  },
+  { ignore: !IS_UNIX || !isInstalled("npm") },
+);
+
+test(
+  "recipes.md tests a server of one's own, which leaves nothing behind",
+  ["server_test.ts", "server.ts"],
+  async (files) => {
+    const { code, stdout, stderr } = await files.output(
+      [Deno.execPath(), "test", "--no-check", "--allow-all", "server_test.ts"],
+    );
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stdout, "ok | 1 passed | 0 failed");
+  },
+);
+
+test("recipes.md runs a server of one's own alone", ["server.ts"], async (
+  { path },
+) => {
   const server = start([Deno.execPath(), "run", "--allow-net", "server.ts"], {
-    cwd: directory.path,
+    cwd: path,
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "null",
@@ -110,55 +189,49 @@ Deno.test("README.md runs a server of one's own alone", async () => {
   await reader.cancel();
 });
 
-Deno.test({
-  name: "README.md shows what a timeout says",
-  ignore: !IS_UNIX,
-  async fn() {
-    const shown = /^```\n(TimeoutError.*?)^```$/ms.exec(readme)?.[1];
+test(
+  "recipes.md shows the errors of a child that is not ready",
+  ["timeout.ts"],
+  async (files) => {
+    const shown = BLOCKS.find(({ text }) => text.startsWith("TimeoutError"))!;
     assertEquals(
-      await runBlocks("// timeout.ts"),
-      shown?.replaceAll(/process \d+/g, "process PID"),
+      await files.run("timeout.ts"),
+      shown.text.replaceAll(/process \d+/g, "process PID"),
     );
   },
-});
+  { ignore: !IS_UNIX },
+);
 
-Deno.test("README.md takes many children through phases", async () => {
-  const stdout = await runBlocks("// phases.ts");
+test("recipes.md takes many children through phases", ["phases.ts"], async (
+  files,
+) => {
   const all = (phase: string) =>
-    `${phase}\n`.repeat(3) + `all are done with "${phase}"\n`;
-  assertEquals(stdout, all("load") + all("index"));
+    `${phase}\n`.repeat(3) + `all have finished "${phase}"\n`;
+  assertEquals(await files.run("phases.ts"), all("load") + all("index"));
 });
 
-Deno.test({
-  name: "README.md ends all that a shell script has started",
-  ignore: !IS_UNIX,
-  async fn() {
-    const stdout = await runBlocks("// tree.ts");
+test(
+  "recipes.md stops all that a shell script has started",
+  ["tree.ts"],
+  async (files) => {
+    const stdout = await files.run("tree.ts");
     const sleeper = Number(/^sleeper (\d+)$/m.exec(stdout)?.[1]);
     assertEquals(
       stdout,
-      `sleeper ${sleeper}\nthe parent goes on\nall are gone\n`,
+      `sleeper ${sleeper}\nthe script continues\nall have exited\n`,
     );
     assertThrows(() => Deno.kill(sleeper, "SIGCONT"), Deno.errors.NotFound);
   },
-});
-
-Deno.test("README.md shares a barrier with a worker", async () => {
-  assertEquals(
-    await runBlocks("// threads.ts", "// thread.ts"),
-    "the worker is ready\nthe worker is done\n",
-  );
-});
+  { ignore: !IS_UNIX },
+);
 
 for (const [signal, code] of STOPPING) {
-  Deno.test({
-    name:
-      `README.md ends every child in order at ${signal}, and exits with ${code}`,
-    ignore: !IS_UNIX,
-    async fn() {
-      await using directory = await write("// stop.ts");
+  test(
+    `recipes.md stops every child in order at ${signal}, and exits with ${code}`,
+    ["stop.ts"],
+    async ({ path }) => {
       const script = start([Deno.execPath(), "run", "-A", "stop.ts"], {
-        cwd: directory.path,
+        cwd: path,
         stdin: "null",
         stderr: "inherit",
       });
@@ -166,33 +239,29 @@ for (const [signal, code] of STOPPING) {
       await readUntil(reader, "running\n");
       script.kill(signal);
       assertEquals(
-        await readUntil(reader, "database ends\n"),
-        "app ends\ndatabase ends\n",
+        await readUntil(reader, "database exits\n"),
+        "app exits\ndatabase exits\n",
       );
       assertEquals((await script.status).code, code);
       await reader.cancel();
     },
-  });
+    { ignore: !IS_UNIX },
+  );
 }
 
-test("README.md sends a child a value that is larger than a line", async () => {
-  await using directory = await write("// values.ts");
-  const { stdout, stderr } = await run(
-    [Deno.execPath(), "run", "-A", "values.ts"],
-    { cwd: directory.path },
-  );
-  assertEquals({ stdout, stderr }, {
-    stdout: "{ sum: 4999950000 }\n",
-    stderr: "",
-  });
-});
+test(
+  "recipes.md sends a child a value that is larger than a line",
+  ["values.ts"],
+  async (files) => {
+    assertEquals(await files.run("values.ts"), "{ sum: 4999950000 }\n");
+  },
+  { ignore: !IS_UNIX },
+);
 
-Deno.test({
-  name: "README.md polls a program that prints nothing, and stops when it dies",
-  ignore: !isInstalled("nginx"),
-  async fn() {
-    await using directory = await write("// poll.ts");
-    const { path } = directory;
+test(
+  "recipes.md polls a program that prints nothing, and stops when it dies",
+  ["poll.ts"],
+  async ({ path }) => {
     // The system's nginx, with a configuration of the test's.
     const port = freePort();
     const script = (listen: string) =>
@@ -228,9 +297,75 @@ exec ${"$(PATH=/usr/sbin:/usr/bin command -v nginx)"} -p ${path} -c ${path}/ngin
     assertEquals(broken.code, 1);
     assertStringIncludes(broken.stderr, "(nginx) exited with code 1");
   },
-});
+  { ignore: !isInstalled("nginx") },
+);
 
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
+
+test(
+  "channels.md shares a barrier with a worker",
+  ["threads.ts", "thread.ts"],
+  async (files) => {
+    assertEquals(
+      await files.run("threads.ts"),
+      "the worker is ready\nthe worker is done\n",
+    );
+  },
+);
+
+test(
+  "security.md keeps a child from the terminal that its parent has",
+  ["no_terminal.ts"],
+  async (files) => {
+    const command = `'${Deno.execPath()}' run --allow-all no_terminal.ts`;
+    const { stdout } = await files.output(
+      ["script", "-qec", command, "/dev/null"],
+    );
+    assertMatch(stdout, /not a tty/);
+    assertMatch(stdout, /cannot create \/dev\/tty/);
+  },
+  { ignore: Deno.build.os !== "linux" || !isInstalled("script") },
+);
+
+Deno.test("Every program that a page shows type-checks", async () => {
+  await using files = await Files.make();
+  const names = [...tested, ...ONLY_CHECKED];
+  await files.write(names);
+  const { code, stderr } = await files.output(
+    [Deno.execPath(), "check", ...names],
+  );
+  assertEquals(code, 0, stderr);
+});
+
+/** Programs whose servers are not there; remote_test.ts has one for ssh. */
+const ONLY_CHECKED = ["remote.ts"];
+
+/** What is not a program, or is run elsewhere. */
+const NOT_RUN = {
+  pages: ["PROTOCOL.md"], // protocol_test.ts and exec_test.ts
+  infos: [
+    "ts", // deno test --doc
+    "mermaid",
+    "console", // what a command prints, which is compared above
+    "", // what a program prints
+  ],
+  beginnings: [
+    REDIS,
+    "deno add jsr:@ipc/barrier\n",
+    "npx -y deno@2.9 task demo", // consumer_test.ts
+  ],
+};
+
+Deno.test("Every program that a page shows is run by a test", () => {
+  const others = BLOCKS.filter(({ page, info, text }) =>
+    !NOT_RUN.pages.includes(page) && !NOT_RUN.infos.includes(info) &&
+    !NOT_RUN.beginnings.some((beginning) => text.startsWith(beginning)) &&
+    ![...tested, ...ONLY_CHECKED].some((name) =>
+      text.startsWith(`// ${name}\n`)
+    )
+  );
+  assertEquals(others.map(({ page, text }) => [page, text]), []);
+});
