@@ -142,8 +142,8 @@ test(
     // It prints a line as Vite does, below a shell that npm starts.
     await Deno.writeTextFile(
       `${files.path}/dev.sh`,
-      'echo "already in use"; echo "  VITE v8  ready in 99 ms"\n' +
-        "sleep 1000 & echo $! >pid; wait",
+      "sleep 1000 & echo $! >pid\n" +
+        'echo "already in use"; echo "  VITE v8  ready in 99 ms"; wait',
     );
     await Deno.writeTextFile(
       `${files.path}/package.json`,
