@@ -1,16 +1,20 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * Completions let one task tell others that a job is done. They are the Linux
- * kernel's (`completion.c`, and chapter 5 of "Linux Device Drivers").
+ * Completions let one task tell others that a job is done.
  *
- * A completion is a counter of what was completed and not yet taken, with a
- * queue in front of it. {@linkcode Completion.prototype.complete} lets exactly one waiter
- * go, the one that has waited longest or, if none waits, the next to come.
- * {@linkcode Completion.prototype.completeAll} lets all go, now and later.
+ * A completion is a counter with a queue of waiters.
+ * {@linkcode Completion.prototype.complete} releases exactly one waiter: the one
+ * that has waited longest or, if there is none, the next caller of
+ * {@linkcode Completion.prototype.wait}.
+ * {@linkcode Completion.prototype.completeAll} releases all current and future
+ * waiters.
  *
- * {@linkcode Completion} is for the tasks of one event loop,
- * {@linkcode SharedCompletion} for threads, which in Deno are workers.
+ * Use {@linkcode Completion} between tasks of one event loop, and
+ * {@linkcode SharedCompletion} between threads (workers).
+ *
+ * Completions are modeled on the Linux kernel's: see `completion.c`, and chapter
+ * 5 of "Linux Device Drivers".
  *
  * ```ts
  * import { Completion } from "@ipc/barrier/completion";
@@ -31,12 +35,12 @@
  * @module
  */
 
-import { EventLoopReference } from "./src/runtime/timers.ts";
+import { EventLoopReference, now } from "./src/runtime/timers.ts";
 import { type Waiter, WaitQueue } from "./src/barrier/wait_queue.ts";
 
 /**
- * What a shared counter holds after `completeAll`. There it stays, as the
- * kernel's stays at `UINT_MAX`.
+ * The value of a shared counter after `completeAll`. It does not change until
+ * `reinit`, like the kernel's `UINT_MAX`.
  */
 const ALL = 2 ** 31 - 1;
 
@@ -46,14 +50,15 @@ const ALL = 2 ** 31 - 1;
  */
 export interface CompletionWaitOptions {
   /**
-   * Cancels the wait: it rejects with the signal's reason, takes no completion
-   * and loses none. `AbortSignal.timeout(ms)` makes a timeout, in milliseconds.
+   * Cancels the wait: the promise rejects with the signal's reason, and no
+   * completion is consumed or lost. For a timeout, pass
+   * `AbortSignal.timeout(ms)`.
    */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Lets one task of an event loop tell others that a job is done.
+ * A completion for the tasks of one event loop.
  *
  * Mirrors `struct completion` of the Linux kernel.
  *
@@ -67,16 +72,17 @@ export interface CompletionWaitOptions {
  * ```
  */
 export class Completion {
-  /** What was completed and not yet taken; infinite after `completeAll`. */
+  /** The completions not yet consumed; infinite after `completeAll`. */
   #count = 0;
   readonly #waiters = new WaitQueue<void>();
 
   /**
-   * Whether a completion waits to be taken.
+   * Whether there is a completion to consume.
    *
    * Mirrors `completion_done`.
    *
-   * @returns `true` if the next {@linkcode Completion.prototype.wait} need not wait.
+   * @returns `true` if the next {@linkcode Completion.prototype.wait} resolves
+   * immediately.
    *
    * @example Usage
    * ```ts
@@ -94,13 +100,14 @@ export class Completion {
   }
 
   /**
-   * Waits until there is a completion, and takes it. First come, first served.
+   * Waits until there is a completion, and consumes it. Waiters are released in
+   * the order of their calls.
    *
    * Mirrors `wait_for_completion`; with a signal, the `_interruptible`,
    * `_killable` and `_timeout` variants.
    *
    * @param options A signal to cancel the wait.
-   * @returns A promise that resolves when a completion was taken.
+   * @returns A promise that resolves once a completion was consumed.
    *
    * @example Usage
    * ```ts
@@ -133,11 +140,11 @@ export class Completion {
   }
 
   /**
-   * Takes a completion if there is one.
+   * Consumes a completion if there is one.
    *
    * Mirrors `try_wait_for_completion`.
    *
-   * @returns `true` if a completion was taken, `false` if there was none.
+   * @returns `true` if a completion was consumed, `false` if there was none.
    *
    * @example Usage
    * ```ts
@@ -157,8 +164,8 @@ export class Completion {
   }
 
   /**
-   * Lets exactly one waiter go: the one that has waited longest or, if none
-   * waits, the next to come.
+   * Releases exactly one waiter: the one that has waited longest or, if there
+   * is none, the next caller of {@linkcode Completion.prototype.wait}.
    *
    * Mirrors `complete`.
    *
@@ -178,7 +185,8 @@ export class Completion {
   }
 
   /**
-   * Lets all waiters go, now and later, until {@linkcode Completion.prototype.reinit}.
+   * Releases all current waiters, and all future ones until
+   * {@linkcode Completion.prototype.reinit}.
    *
    * Mirrors `complete_all`.
    *
@@ -199,10 +207,9 @@ export class Completion {
   }
 
   /**
-   * Makes the completion not done, as it was when it was new. Those who wait go
-   * on waiting.
+   * Resets the completion. Pending waits keep waiting.
    *
-   * Mirrors `reinit_completion` (once `INIT_COMPLETION`).
+   * Mirrors `reinit_completion` (formerly `INIT_COMPLETION`).
    *
    * @example Usage
    * ```ts
@@ -223,7 +230,7 @@ export class Completion {
 /** Options for {@linkcode SharedCompletion.prototype.waitSync}. */
 export interface CompletionWaitSyncOptions {
   /**
-   * How long to wait, in milliseconds.
+   * The maximum time to wait, in milliseconds.
    *
    * @default {Infinity}
    */
@@ -231,18 +238,16 @@ export interface CompletionWaitSyncOptions {
 }
 
 /**
- * Lets one thread tell others that a job is done: a {@linkcode Completion}
- * whose state is a `SharedArrayBuffer`, so that workers can share it.
+ * A completion for several threads: its state is a `SharedArrayBuffer` that can be
+ * posted to workers.
+ *
+ * Waits of one thread are released in the order of their calls. Across threads,
+ * any waiting thread can consume a completion first.
+ *
+ * A waiting worker can be terminated: no completion is lost, except one that the
+ * worker has already consumed.
  *
  * Mirrors `struct completion` of the Linux kernel.
- *
- * Among the waits of one `SharedCompletion`, first come is first served. Between
- * threads the one that has waited longest is woken. As in the kernel, another
- * thread can take the completion before that one is awake, and then that one
- * goes on waiting. When a wait is cancelled, all threads that wait queue up anew.
- *
- * Do not `terminate()` a worker that waits: the completion that wakes it can be
- * lost. Tell it to stop, and let it end with {@linkcode completeAndExit}.
  *
  * @example Usage
  * ```ts ignore
@@ -270,27 +275,26 @@ export interface CompletionWaitSyncOptions {
  */
 export class SharedCompletion {
   /**
-   * What was completed and not yet taken, the only state that threads share.
-   * Whoever finds it 0 sleeps on it, like on a futex.
+   * The number of completions not yet consumed, which is all that threads share.
+   * A thread that finds it 0 sleeps on it, as on a futex.
    */
-  #counter: Int32Array<SharedArrayBuffer> = new Int32Array(
-    new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-  );
-  /** Those who wait in this thread. */
+  #counter: Int32Array<SharedArrayBuffer> = new Int32Array(newBuffer());
+  /** The waiters of this thread. */
   readonly #waiters = new WaitQueue<void>();
-  /** Those of them whose place in the engine's queue may still be there. */
-  readonly #asleep = new WeakSet<Waiter<void>>();
-  /** Keeps the event loop alive while one sleeps, which the engine does not. */
+  /** Whether this thread has an entry in the engine's queue. */
+  #isAsleep = false;
+  /** Keeps the event loop alive during a sleep, which the engine does not. */
   readonly #sleeping = new EventLoopReference();
 
   /**
-   * Makes a thread's own view of a completion that another thread has made.
+   * Creates a `SharedCompletion` from the buffer of one in another thread.
    *
-   * @param buffer What {@linkcode SharedCompletion.prototype.buffer} was there. A new
-   * buffer, of 4 bytes or more, is a completion that is not done.
-   * @returns The completion.
-   * @throws {TypeError} If `buffer` is no `SharedArrayBuffer`.
-   * @throws {RangeError} If it is too small, or holds no counter.
+   * @param buffer The {@linkcode SharedCompletion.prototype.buffer} of the
+   * completion in the other thread. A new buffer of 4 bytes or more is a
+   * completion that is not done.
+   * @returns The completion, which shares its state with the other thread's.
+   * @throws {TypeError} If `buffer` is not a `SharedArrayBuffer`.
+   * @throws {RangeError} If `buffer` is too small or does not contain a counter.
    *
    * @example Usage
    * ```ts
@@ -304,6 +308,7 @@ export class SharedCompletion {
    * ```
    */
   static from(buffer: SharedArrayBuffer): SharedCompletion {
+    const completion = new SharedCompletion();
     if (!(buffer instanceof SharedArrayBuffer)) {
       throw new TypeError(
         `Cannot share a completion: expected a SharedArrayBuffer, received ${
@@ -313,18 +318,18 @@ export class SharedCompletion {
     }
     if (buffer.byteLength < Int32Array.BYTES_PER_ELEMENT) {
       throw new RangeError(
-        `Cannot share a completion: expected a buffer of ${Int32Array.BYTES_PER_ELEMENT} bytes, received ${buffer.byteLength}`,
+        `Cannot share a completion: expected a buffer of ${Int32Array.BYTES_PER_ELEMENT} bytes or more, received ${buffer.byteLength}`,
       );
     }
-    const completion = new SharedCompletion();
     completion.#counter = new Int32Array(buffer, 0, 1);
     completion.#load();
     return completion;
   }
 
   /**
-   * The state, for {@linkcode SharedCompletion.from} in another thread. It can
-   * be posted to a worker any number of times.
+   * The shared state. Post it to a worker, and pass it to
+   * {@linkcode SharedCompletion.from} there. It can be posted any number of
+   * times.
    *
    * @returns The buffer, of 4 bytes or more.
    *
@@ -344,12 +349,12 @@ export class SharedCompletion {
   }
 
   /**
-   * Whether a completion waits to be taken.
+   * Whether there is a completion to consume.
    *
    * Mirrors `completion_done`.
    *
-   * @returns `true` if the next {@linkcode SharedCompletion.prototype.wait} need not
-   * wait, unless another thread takes the completion first.
+   * @returns `true` if the next {@linkcode SharedCompletion.prototype.wait}
+   * resolves immediately, unless another thread consumes the completion first.
    *
    * @example Usage
    * ```ts
@@ -368,15 +373,15 @@ export class SharedCompletion {
   }
 
   /**
-   * Waits until there is a completion, and takes it. The event loop goes on
-   * meanwhile, and stays alive.
+   * Waits until there is a completion, and consumes it. A pending wait keeps the
+   * event loop alive.
    *
    * Mirrors `wait_for_completion`; with a signal, the `_interruptible`,
    * `_killable` and `_timeout` variants.
    *
    * @param options A signal to cancel the wait.
-   * @returns A promise that resolves when a completion was taken. It rejects
-   * with a `RangeError` if the buffer no longer holds a counter.
+   * @returns A promise that resolves once a completion was consumed. It rejects
+   * with a `RangeError` if the buffer no longer contains a counter.
    *
    * @example Usage
    * ```ts
@@ -410,29 +415,25 @@ export class SharedCompletion {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { last } = this.#waiters;
     const waiting = this.#waiters.wait(signal, this.#onCancel);
-    const waiter = this.#waiters.last;
-    if (waiter && waiter !== last) { // else it was rejected: that is no signal
-      this.#sleeping.hold(true);
-      this.#sleep(waiter);
-    }
+    if (this.#waiters.size > 0) this.#sleeping.hold(true);
+    this.#sleep();
     return waiting;
   }
 
   /**
-   * Waits until there is a completion, and takes it. The whole thread waits,
-   * and with it its event loop, so this is for workers.
+   * Waits until there is a completion, and consumes it. This blocks the thread,
+   * including its event loop. Use it only in workers.
    *
    * Mirrors `wait_for_completion` and `wait_for_completion_timeout`.
    *
-   * @param options How long to wait.
-   * @returns `true` if a completion was taken, `false` if the time was over
+   * @param options The maximum time to wait.
+   * @returns `true` if a completion was consumed, `false` if the timeout elapsed
    * first.
-   * @throws {TypeError} If `options.timeout` is no number, or this thread may
-   * not block.
+   * @throws {TypeError} If `options.timeout` is not a number, or this thread is
+   * not allowed to block.
    * @throws {RangeError} If `options.timeout` is negative or `NaN`, or the buffer
-   * no longer holds a counter.
+   * no longer contains a counter.
    *
    * @example Usage
    * ```ts
@@ -449,31 +450,31 @@ export class SharedCompletion {
     const timeout = options?.timeout ?? Infinity;
     if (typeof timeout !== "number") {
       throw new TypeError(
-        `Cannot wait as 'timeout' must be a number: received ${typeof timeout}`,
+        `Cannot wait: 'timeout' must be a number, received ${typeof timeout}`,
       );
     }
     if (!(timeout >= 0)) {
       throw new RangeError(
-        `Cannot wait as 'timeout' must be 0 or more milliseconds: received ${timeout}`,
+        `Cannot wait: 'timeout' must be 0 or more milliseconds, received ${timeout}`,
       );
     }
-    if (timeout === Infinity) { // no need to look at the clock, which costs
+    if (timeout === Infinity) { // reading the clock costs time
       while (!this.tryWait()) this.#block(timeout);
       return true;
     }
-    const deadline = performance.now() + timeout;
+    const deadline = now() + timeout;
     while (!this.tryWait()) {
-      if (!this.#block(deadline - performance.now())) return this.tryWait();
+      if (!this.#block(deadline - now())) return this.tryWait();
     }
     return true;
   }
 
   /**
-   * Takes a completion if there is one.
+   * Consumes a completion if there is one.
    *
    * Mirrors `try_wait_for_completion`.
    *
-   * @returns `true` if a completion was taken, `false` if there was none.
+   * @returns `true` if a completion was consumed, `false` if there was none.
    *
    * @example Usage
    * ```ts
@@ -492,11 +493,11 @@ export class SharedCompletion {
   }
 
   /**
-   * Lets exactly one waiter go: the one that has waited longest or, if none
-   * waits, the next to come.
+   * Releases exactly one waiter or, if there is none, the next caller of
+   * {@linkcode SharedCompletion.prototype.wait}.
    *
-   * Mirrors `complete`. Like the kernel's counter, this one does not wrap: at
-   * 2,147,483,647 it stays, which is as good as
+   * Mirrors `complete`. Like the kernel's counter, this one does not wrap. At
+   * 2,147,483,647 it stops changing, as after
    * {@linkcode SharedCompletion.prototype.completeAll}.
    *
    * @example Usage
@@ -514,11 +515,13 @@ export class SharedCompletion {
     while (count < ALL && !this.#replace(count, count + 1)) {
       count = this.#load();
     }
-    Atomics.notify(this.#counter, 0, 1);
+    // All threads, because a terminated one can still be in the engine's queue,
+    // and would be the only one that is woken.
+    Atomics.notify(this.#counter, 0);
   }
 
   /**
-   * Lets all waiters go, now and later, until
+   * Releases all current waiters, and all future ones until
    * {@linkcode SharedCompletion.prototype.reinit}.
    *
    * Mirrors `complete_all`.
@@ -540,12 +543,12 @@ export class SharedCompletion {
   }
 
   /**
-   * Makes the completion not done, as it was when it was new. Those who wait go
-   * on waiting.
+   * Resets the completion. Pending waits keep waiting.
    *
-   * Mirrors `reinit_completion` (once `INIT_COMPLETION`), and like there, make
-   * sure that all whom {@linkcode SharedCompletion.prototype.completeAll} let go have
-   * gone: one in another thread that has not yet woken finds nothing to take.
+   * Mirrors `reinit_completion` (formerly `INIT_COMPLETION`). As in the kernel,
+   * make sure that every waiter released by
+   * {@linkcode SharedCompletion.prototype.completeAll} has returned before you
+   * call this: a waiter in another thread that has not yet woken up keeps waiting.
    *
    * @example Usage
    * ```ts
@@ -567,7 +570,7 @@ export class SharedCompletion {
     const count = Atomics.load(this.#counter, 0);
     if (count < 0) {
       throw new RangeError(
-        `Cannot share a completion: expected a counter in the buffer, received ${count}`,
+        `Cannot share a completion: the buffer must contain a counter, received ${count}`,
       );
     }
     return count;
@@ -585,88 +588,97 @@ export class SharedCompletion {
     }
   }
 
-  /** Gives what there is to those who already wait in this thread. */
+  /** Releases as many of this thread's waiters as there are completions. */
   #serve(): void {
-    while (this.#serveOne());
+    if (this.#waiters.size === 0) return;
+    while (this.#waiters.size > 0 && this.#take()) this.#waiters.release();
+    if (this.#waiters.size === 0) this.#onEmpty();
   }
 
-  #serveOne(): boolean {
-    const waiter = this.#waiters.first;
-    if (waiter === undefined || !this.#take()) return false;
-    this.#waiters.release();
-    this.#leave(waiter);
-    return true;
-  }
-
-  /** Looks for a completion, and sleeps in the engine's queue, in turn. */
-  #sleep(waiter: Waiter<void>): void {
-    this.#asleep.delete(waiter);
-    for (;;) {
+  /** Serves this thread's waiters, and sleeps as long as one of them waits. */
+  #sleep(): void {
+    while (!this.#isAsleep && this.#waiters.size > 0) {
       try {
-        this.#serveOne();
+        this.#serve();
       } catch (error) {
-        this.#waiters.remove(waiter);
-        this.#leave(waiter);
-        return waiter.reject(error);
+        return this.#rejectAll(error);
       }
-      if (!waiter.waiting) return;
+      if (this.#waiters.size === 0) return;
       const sleep = Atomics.waitAsync(this.#counter, 0, 0);
-      if (!sleep.async) continue; // there is one by now
-      this.#asleep.add(waiter);
-      sleep.value.then(() => this.#sleep(waiter));
-      return;
+      if (!sleep.async) continue; // there is a completion now
+      this.#isAsleep = true;
+      sleep.value.then(this.#onWake);
     }
   }
+
+  readonly #onWake = (): void => {
+    this.#isAsleep = false;
+    this.#sleep();
+  };
 
   readonly #onCancel = (waiter: Waiter<void>): void => {
     try {
-      this.#serve(); // what came before the cancellation counts
+      this.#serve(); // completions from before the cancellation count
     } catch {
-      // A buffer that holds no counter brings nothing.
+      // The buffer holds no counter, so there is no completion.
     }
-    if (waiter.waiting) this.#leave(waiter);
+    if (waiter.waiting && this.#waiters.size === 1) this.#onEmpty();
   };
 
-  /** A waiter has gone, or is about to. */
-  #leave(waiter: Waiter<void>): void {
-    // A task that waits again at once shall not pay for another timer.
-    queueMicrotask(() => this.#unref());
-    // Nobody can leave the engine's queue but by being woken, and who left us
-    // would swallow another's wake-up there. So all are woken, in all threads,
-    // and who still waits goes to sleep again.
-    if (this.#asleep.has(waiter)) Atomics.notify(this.#counter, 0);
+  #rejectAll(error: unknown): void {
+    for (let waiter; (waiter = this.#waiters.first);) {
+      this.#waiters.remove(waiter);
+      waiter.reject(error);
+    }
+    this.#onEmpty();
   }
 
-  /** Lets the event loop end if nobody sleeps. */
-  #unref(): void {
-    if (this.#waiters.size > 0) return;
-    this.#sleeping.hold(false);
+  /** The last waiter of this thread has left, or is about to. */
+  #onEmpty(): void {
+    // Deferred, so that a task that waits again immediately keeps the timer.
+    queueMicrotask(() => {
+      if (this.#waiters.size === 0) this.#sleeping.hold(false);
+    });
+    // The engine keeps this thread's entry, and with it this object, until it is
+    // woken.
+    if (this.#isAsleep) Atomics.notify(this.#counter, 0);
   }
 
-  /** Returns whether it was woken in time. */
+  /** Blocks the thread, and returns whether it was woken before the timeout. */
   #block(timeout: number): boolean {
     try {
       return Atomics.wait(this.#counter, 0, 0, timeout) !== "timed-out";
     } catch (cause) {
       throw new TypeError(
-        "Cannot wait synchronously: this thread may not block, use wait()",
+        "Cannot block this thread: use wait() instead of waitSync()",
         { cause },
       );
     }
   }
 }
 
+/** @throws {TypeError} If this realm has no shared memory. */
+function newBuffer(): SharedArrayBuffer {
+  if (typeof SharedArrayBuffer === "undefined") {
+    throw new TypeError(
+      "Cannot share a completion: this page is not cross-origin isolated; serve it with the headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp'",
+    );
+  }
+  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+}
+
 /**
- * Completes, and ends the program or, in a worker, that worker alone. It
- * completes as the very last thing, after the `unload` listeners, so whoever
- * waits for the completion knows that no more code runs here. Do not call it in
- * such a listener; and a listener that throws, or that calls `Deno.exit`, keeps
- * it from completing.
+ * Exits the program or, in a worker, ends that worker, and signals the completion.
+ *
+ * The completion is signaled after all `unload` listeners have run, so a waiter
+ * can rely on no more code running in this program or worker. Do not call this
+ * from an `unload` listener. If a listener throws or calls `Deno.exit()`, the
+ * completion is never signaled.
  *
  * Mirrors `complete_and_exit`.
  *
- * @param completion The completion to complete.
- * @param code The exit code, `0` by default. That of a worker goes nowhere.
+ * @param completion The completion to signal.
+ * @param code The exit code, `0` by default. Ignored in a worker.
  * @returns Never.
  *
  * @example Usage
@@ -679,7 +691,7 @@ export class SharedCompletion {
  * ```
  */
 export function completeAndExit(
-  completion: Completion | SharedCompletion,
+  completion: SharedCompletion,
   code = 0,
 ): never {
   addEventListener("unload", () => completion.complete());

@@ -18,6 +18,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async";
 import { SharedCompletion } from "../completion.ts";
+import { EventLoopReference } from "../src/runtime/timers.ts";
 
 /** What came of a wait: a promise, or whether a completion was taken. */
 type Wait = Promise<void> | boolean;
@@ -73,9 +74,10 @@ function replay(
     };
   const waitAsync = perform("waitAsync");
 
-  const { Atomics, setInterval } = globalThis;
+  const { Atomics } = globalThis;
+  const { hold } = EventLoopReference.prototype;
+  EventLoopReference.prototype.hold = () => {}; // no event loop runs here
   Object.assign(globalThis, {
-    setInterval: () => {}, // nothing keeps an event loop alive here
     Atomics: {
       load: perform("load"),
       store: perform("store"),
@@ -106,7 +108,8 @@ function replay(
     }
     return { operation, tasks: tasks.length, naps: wakes.length };
   } finally {
-    Object.assign(globalThis, { Atomics, setInterval });
+    Object.assign(globalThis, { Atomics });
+    EventLoopReference.prototype.hold = hold;
   }
 }
 
@@ -115,13 +118,13 @@ class Thread {
   static #count = 0;
   readonly id = Thread.#count++;
   readonly progress: Progress;
-  readonly #program: Program;
+  readonly program: Program;
   readonly #seen: Sight[];
   readonly #next = new Map<Sight, Thread>();
   #outcome: Promise<{ taken: number; pending: number }> | undefined;
 
   constructor(program: Program, seen: Sight[] = []) {
-    this.#program = program;
+    this.program = program;
     this.#seen = seen;
     this.progress = replay(program, seen);
   }
@@ -129,7 +132,7 @@ class Thread {
   see(sight: Sight): Thread {
     let next = this.#next.get(sight);
     if (next === undefined) {
-      next = new Thread(this.#program, [...this.#seen, sight]);
+      next = new Thread(this.program, [...this.#seen, sight]);
       this.#next.set(sight, next);
     }
     return next;
@@ -142,7 +145,7 @@ class Thread {
 
   async #settle(): Promise<{ taken: number; pending: number }> {
     const waits: Wait[] = [];
-    replay(this.#program, this.#seen, (wait) => waits.push(wait));
+    replay(this.program, this.#seen, (wait) => waits.push(wait));
     let taken = 0;
     // A thread that is blocked has not come to report its wait.
     let pending = this.progress.operation === undefined ? 0 : 1;
@@ -173,6 +176,8 @@ interface State {
   queue: Sleeper[];
   /** Who was woken, and whose event loop has not come to it. */
   woken: Sleeper[];
+  /** The threads that were terminated. The engine may still wake them. */
+  terminated: number[];
 }
 
 function see(state: State, index: number, sight: Sight): State {
@@ -182,7 +187,11 @@ function see(state: State, index: number, sight: Sight): State {
 
 /** What can happen next, which is one step of one thread. */
 function* successors(state: State): Generator<State> {
-  for (const [index, { progress }] of state.threads.entries()) {
+  for (const [index, { progress, program }] of state.threads.entries()) {
+    if (state.terminated.includes(index)) continue;
+    if (program === isTerminated) {
+      yield { ...state, terminated: [...state.terminated, index] };
+    }
     const { operation, tasks } = progress;
     const blocked = state.queue.find(
       ({ thread, nap }) => thread === index && nap === undefined,
@@ -281,6 +290,7 @@ function explore(
     threads: programs.map((program) => new Thread(program)),
     queue: [],
     woken: [],
+    terminated: [],
   });
   return { ends, interleavings };
 }
@@ -309,6 +319,9 @@ const completes: Program = (completion) => [() => completion.complete()];
 const waits: Program = (completion, report) => [
   () => report(completion.wait()),
 ];
+
+/** It waits, and can be terminated at any moment. */
+const isTerminated: Program = (completion, report) => waits(completion, report);
 
 const blocks: Program = (completion, report) => [
   () => report(completion.waitSync()),
@@ -379,6 +392,19 @@ for (
       }
       assertEquals(taken + left, posted);
       assert(left === 0 || pending === 0, "One sleeps beside a completion");
+    }
+  });
+}
+
+for (
+  const [what, sleeps] of [["waits", waits], ["blocks", blocks]] as const
+) {
+  Deno.test(`SharedCompletion wakes one that ${what} in any interleaving with one that is terminated`, async () => {
+    const { ends } = explore([completes, sleeps, isTerminated]);
+    for (const { counter: left, threads } of ends) {
+      if (left === 0) continue; // the terminated thread may have consumed one
+      const { pending } = await threads[1]!.outcome();
+      assertEquals(pending, 0, "One sleeps beside a completion");
     }
   });
 }

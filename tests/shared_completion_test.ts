@@ -6,6 +6,7 @@ import {
   assertFalse,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { deadline } from "@std/async";
@@ -13,6 +14,7 @@ import fc from "npm:fast-check@4.11.0";
 import { Completion, SharedCompletion } from "../completion.ts";
 import { type Output, run } from "./_helpers/run.ts";
 import { dataUrl } from "./_helpers/scripts.ts";
+import { test as unixTest } from "./_helpers/unix.ts";
 import { assertTimesOut, countedSignal } from "./_helpers/signals.ts";
 
 /** A worker, and what it has said. */
@@ -85,6 +87,28 @@ Deno.test("SharedCompletion() is not done", () => {
   assertFalse(completion.tryWait());
 });
 
+Deno.test("SharedCompletion() throws without shared memory, and names the headers", () => {
+  const { SharedArrayBuffer } = globalThis;
+  Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
+  try {
+    for (
+      const create of [
+        () => new SharedCompletion(),
+        () => SharedCompletion.from(undefined as never),
+      ]
+    ) {
+      const { message } = assertThrows(create, TypeError);
+      assertStringIncludes(message, "Cross-Origin-Opener-Policy: same-origin");
+      assertStringIncludes(
+        message,
+        "Cross-Origin-Embedder-Policy: require-corp",
+      );
+    }
+  } finally {
+    Object.assign(globalThis, { SharedArrayBuffer });
+  }
+});
+
 Deno.test("SharedCompletion.from() shares the state", () => {
   const completion = new SharedCompletion();
   const same = SharedCompletion.from(completion.buffer);
@@ -123,7 +147,7 @@ Deno.test("SharedCompletion.from() refuses a buffer that is too short", () => {
     assertThrows(
       () => SharedCompletion.from(new SharedArrayBuffer(length)),
       RangeError,
-      `Cannot share a completion: expected a buffer of 4 bytes, received ${length}`,
+      `Cannot share a completion: expected a buffer of 4 bytes or more, received ${length}`,
     );
   }
 });
@@ -132,7 +156,7 @@ Deno.test("SharedCompletion refuses a buffer that holds no counter", async () =>
   const completion = new SharedCompletion();
   new Int32Array(completion.buffer)[0] = -5;
   const message =
-    "Cannot share a completion: expected a counter in the buffer, received -5";
+    "Cannot share a completion: the buffer must contain a counter, received -5";
   for (
     const call of [
       () => SharedCompletion.from(completion.buffer),
@@ -178,27 +202,19 @@ Deno.test("SharedCompletion.wait() waits for complete() in another thread", asyn
   assertFalse(completion.done);
 });
 
-Deno.test("SharedCompletion.wait() is served first come, first served between threads", async () => {
-  const completion = new SharedCompletion();
-  using stack = new DisposableStack();
-  const threads = [];
-  for (let i = 0; i < 3; i++) {
-    const thread = stack.use(start("wait", completion));
+unixTest(
+  "SharedCompletion.complete() releases a waiter when another waiting worker was terminated",
+  async () => {
+    const completion = new SharedCompletion();
+    const terminated = start("wait and be busy", completion);
+    assertEquals(await terminated.next(), "waiting");
+    using thread = start("wait", completion);
     assertEquals(await thread.next(), "waiting");
-    threads.push(thread);
-  }
-  const gone: number[] = [];
-  const reports = threads.map(async (thread, i) => {
-    assertEquals(await thread.next(), "gone");
-    gone.push(i);
-  });
-  for (const report of reports) {
+    terminated[Symbol.dispose]();
     completion.complete();
-    await report;
-  }
-  assertEquals(gone, [0, 1, 2]);
-  assertFalse(completion.done);
-});
+    assertEquals(await deadline(thread.next(), 60_000), "gone");
+  },
+);
 
 Deno.test("SharedCompletion.wait() rejects for what is no signal, and takes nothing", async () => {
   const completion = new SharedCompletion();
@@ -219,6 +235,15 @@ Deno.test("SharedCompletion.wait() that was cancelled swallows no wake-up, even 
   completion.complete();
   assert(answer.waitSync({ timeout: 60_000 })); // one that hangs has failed
   await assertRejects(() => wait, DOMException);
+});
+
+Deno.test("SharedCompletion.wait() that was cancelled leaves nothing in the engine's queue", async () => {
+  const completion = new SharedCompletion();
+  const controller = new AbortController();
+  const wait = completion.wait({ signal: controller.signal });
+  controller.abort();
+  await assertRejects(() => wait, DOMException);
+  assertEquals(Atomics.notify(new Int32Array(completion.buffer), 0), 0);
 });
 
 Deno.test("SharedCompletion.wait() with AbortSignal.timeout() takes none", async () => {
@@ -318,13 +343,13 @@ Deno.test("SharedCompletion.waitSync() refuses a timeout that is none", () => {
   assertThrows(
     () => completion.waitSync({ timeout: "1" as unknown as number }),
     TypeError,
-    "Cannot wait as 'timeout' must be a number: received string",
+    "Cannot wait: 'timeout' must be a number, received string",
   );
   for (const timeout of [NaN, -1, -Infinity]) {
     assertThrows(
       () => completion.waitSync({ timeout }),
       RangeError,
-      `Cannot wait as 'timeout' must be 0 or more milliseconds: received ${timeout}`,
+      `Cannot wait: 'timeout' must be 0 or more milliseconds, received ${timeout}`,
     );
   }
   assert(completion.done);
@@ -341,7 +366,7 @@ Deno.test("SharedCompletion.waitSync() says so where the engine lets nobody bloc
     const error = assertThrows(
       () => completion.waitSync(),
       TypeError,
-      "Cannot wait synchronously: this thread may not block, use wait()",
+      "Cannot block this thread: use wait() instead of waitSync()",
     );
     assert(error.cause instanceof TypeError);
     completion.complete();

@@ -5,6 +5,8 @@
 import {
   Barrier,
   type BarrierProcess,
+  completeAndExit,
+  Completion,
   inheritBarrier,
   spawnWithBarrier,
 } from "../mod.ts";
@@ -53,4 +55,6 @@ export function mustNotCompile(words: readonly string[]): void {
   // @ts-expect-error: it may be undefined
   const barrier: Promise<Barrier> = inheritBarrier({ optional: true });
   void barrier;
+  // @ts-expect-error: nobody is left to wait for a completion of this event loop
+  completeAndExit(new Completion());
 }

@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { completeAndExit, Completion } from "../../completion.ts";
+import { completeAndExit, SharedCompletion } from "../../completion.ts";
 
-class LoggedCompletion extends Completion {
+class LoggedCompletion extends SharedCompletion {
   override complete(): void {
     console.log("completing");
     super.complete();

@@ -25,6 +25,11 @@ self.onmessage = async ({ data: { buffer, answer, call } }) => {
       completion.waitSync();
       self.postMessage("gone");
       break;
+    case "wait and be busy":
+      completion.wait();
+      self.postMessage("waiting");
+      new Deno.Command("sleep", { args: ["1"] }).outputSync();
+      break;
     case "wait and answer":
       // Nothing but the wait keeps this thread alive.
       self.onmessage = null;
