@@ -1,8 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { builtin } from "./builtin.ts";
-import { signalProcess } from "./process.ts";
-import { setTimeout } from "./timers.ts";
+import type { AsyncLocalStorage } from "node:async_hooks";
 import type { ChildProcess } from "node:child_process";
 
 /** The children whose exit was not reported yet. */
@@ -11,17 +10,29 @@ const running = new Map<
   (status: Deno.CommandStatus) => void
 >();
 
+/** The child that was started in the current asynchronous context. */
+let context: AsyncLocalStorage<{ child?: ChildProcess }> | undefined;
+
 /**
- * Resolves to how a process exited.
+ * Starts a child so that `exitOf()` notices its exit whatever signal killed it.
  *
  * Deno has no names for real-time signals: if one of them kills a child,
- * `node:child_process` reports no exit, and its own promise rejects with
+ * `node:child_process` reports no exit, and a promise of its own rejects with
  * `TypeError: Invalid signal: 34`, which ends this program (since 1.0, not
- * reported upstream). So this looks for that rejection, and for the child that
- * no longer exists.
+ * reported upstream). The asynchronous context tells whose promise that is.
  *
  * Remove when Deno reports such an exit.
  */
+export function startNoticed(start: () => ChildProcess): ChildProcess {
+  const { AsyncLocalStorage } = builtin<typeof import("node:async_hooks")>(
+    "node:async_hooks",
+  );
+  context ??= new AsyncLocalStorage();
+  const started: { child?: ChildProcess } = {};
+  return started.child = context.run(started, start);
+}
+
+/** Resolves to how a child exited that `startNoticed()` has started. */
 export function exitOf(child: ChildProcess): Promise<Deno.CommandStatus> {
   return new Promise((resolve) => {
     if (running.size === 0) {
@@ -42,23 +53,14 @@ function report(child: ChildProcess, status: Deno.CommandStatus): void {
 }
 
 function onUnhandledRejection(event: PromiseRejectionEvent): void {
-  const { reason } = event;
-  if (!(reason instanceof TypeError)) return;
-  const number = /^Invalid signal: (\d+)$/.exec(reason.message)?.[1];
+  const child = context?.getStore()?.child;
+  if (child === undefined || !running.has(child)) return;
+  const number = /^Invalid signal: (\d+)$/.exec(event.reason?.message)?.[1];
   if (number === undefined) return;
   event.preventDefault();
-  // An ordinary exit may have happened, but is reported a moment later.
-  setTimeout(() => {
-    const status = { success: false, code: 128 + Number(number), signal: null };
-    for (const child of running.keys()) {
-      if (!exists(child)) return report(child, status);
-    }
-  });
-}
-
-/** Whether a child still runs. Programs ignore this signal unless they ask for it. */
-function exists(child: ChildProcess): boolean {
-  return signalProcess(child, "SIGURG");
+  event.stopImmediatePropagation();
+  const code = 128 + Number(number);
+  report(child, { success: false, code, signal: null });
 }
 
 /** Makes a status like Deno's from what Node reports. */

@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { builtin } from "./builtin.ts";
+import { startNoticed } from "./exit.ts";
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 
 /**
@@ -38,10 +39,8 @@ export function spawnOrThrow(
   };
   tracing.subscribe(subscribers);
   try {
-    const child = spawn(
-      verbatimCommand(command!),
-      args.map(verbatimArgument),
-      options,
+    const child = startNoticed(() =>
+      spawn(verbatimCommand(command!), args.map(verbatimArgument), options)
     );
     child.on("error", () => {}); // it is thrown here
     if (child.pid !== undefined) return child;
