@@ -363,7 +363,12 @@ const ENTITIES: Record<string, string> = {
 };
 
 function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (char) => ENTITIES[char]!);
+  // XML has no way to write the characters that the second step replaces.
+  return text.replace(/[&<>"]/g, (char) => ENTITIES[char]!)
+    .replace(
+      /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu,
+      "\ufffd",
+    );
 }
 
 function draw(stories: Story[]): string {

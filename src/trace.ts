@@ -26,14 +26,15 @@
  *
  * each without the colon and what follows where there is nothing to say.
  *
- * The time is in milliseconds and comes first, so that sorting the lines of both
- * processes as text tells one story. What a side does is printed before the peer
- * can learn of it, and what it learns before it acts on that.
+ * The time is in milliseconds and comes first, so that the sorted lines of both
+ * processes tell one story. What a side does is printed before the peer can learn
+ * of it, and what it learns of the peer before it acts on that. Where the clock
+ * was set in between, the lines after that sort among themselves.
  */
 
 import type { BarrierEvent, BarrierObserver } from "./barrier/observer.ts";
 import { cut, describe, encode } from "./barrier/lines.ts";
-import { now } from "./runtime/timers.ts";
+import { wallClock } from "./runtime/timers.ts";
 
 /** How many characters of a note or a reason are shown. */
 const TEXT_MAX = 100;
@@ -44,14 +45,14 @@ const TEXT_MAX = 100;
  * @param who Which side it observes, as the lines call it.
  */
 export function traceOf(who: string): BarrierObserver {
-  return (event) => print(who, event, now());
+  return (event) => print(who, event, wallClock());
 }
 
 /**
  * Prints an event.
  *
  * @param who Which side it happened to, as the lines call it.
- * @param time When it happened, as `now()` has it.
+ * @param time When it happened, as `wallClock()` has it.
  */
 export function print(who: string, event: BarrierEvent, time: number): void {
   const [what, text] = line(event);
@@ -103,8 +104,12 @@ function line(event: BarrierEvent): [what?: string, text?: string | undefined] {
 /** The time of the last line. */
 let last = 0;
 
-/** Returns the time of a line, in milliseconds: no two lines have the same. */
+/**
+ * Returns the time of a line. No two lines of this process have the same, unless
+ * the clock was set back.
+ */
 function stamp(time: number): string {
-  last = Math.max(performance.timeOrigin + time, last + 0.001);
+  const wasSetBack = last - time > 1;
+  last = wasSetBack ? time : Math.max(time, last + 0.001);
   return last.toFixed(3);
 }

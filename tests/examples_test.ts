@@ -206,6 +206,14 @@ Deno.test("examples/timeline.ts draws a side that is not traced, cuts a long not
   assertMatch(svg, />0\.00 ms<[^]*>0\.25 ms<[^]*>1000\.00 ms</);
 });
 
+Deno.test("examples/timeline.ts replaces characters that XML does not have", async () => {
+  const svg = await drawTimeline(
+    "1764064609000.500 barrier 1 parent of 2: place 1: a\uffff\ufffe\x1b\u{1f642}\n",
+  );
+  assertStringIncludes(svg, "a\ufffd\ufffd\ufffd\u{1f642}");
+  for (const char of "\uffff\ufffe\x1b") assertFalse(svg.includes(char));
+});
+
 Deno.test("examples/timeline.ts fails where there is nothing to draw", async () => {
   await assertRejects(() => drawTimeline("hello\n"), Error, "BARRIER_TRACE=1");
 });

@@ -2,7 +2,7 @@
 
 /** What `BARRIER_TRACE=1` prints, and that it changes nothing else. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { type Output, run } from "./_helpers/run.ts";
 import {
@@ -220,6 +220,48 @@ test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would 
     "take 1: a\\u{202e}b",
     `take 2: ${"x".repeat(100)}...`,
   ]);
+});
+
+test("BARRIER_TRACE=1 prints text on a descriptor as a barrier, and nothing that follows an abort", async () => {
+  const { stderr } = await runTraced(
+    `
+      await using process = spawnWithBarrier(["sh", "-c", ${
+      json("printf 'hello\n+void\nabort why\n+late\nabort again\n' >&3")
+    }]);
+      await process.status;
+    `,
+    "",
+  );
+  const events = of("parent", story(stderr));
+  assertEquals(events.filter((event) => !/^(open|hang up)/.test(event)), [
+    "peer aborts: why",
+    "drop 1: hello",
+    "drop 2: void",
+    "peer hangs up: Child P exited with code 0",
+  ]);
+});
+
+Deno.test("BARRIER_TRACE=1 prints the time of the system's clock, also after somebody has set it", async () => {
+  const { stderr } = await run([
+    Deno.execPath(),
+    "eval",
+    `
+      const { instant } = Temporal.Now;
+      let step = 0;
+      Temporal.Now.instant = () => instant().add({ hours: step });
+      const { traceOf } = await import(${
+      json(import.meta.resolve("../src/trace.ts"))
+    });
+      const trace = traceOf("child");
+      for (step of [0, 0, 2, 2, 1, 1]) trace({ kind: "opened" });
+    `,
+  ]);
+  const times = stderr.trimEnd().split("\n").map((line) => parseFloat(line));
+  assertEquals(
+    times.map((time) => Math.floor((time - times[0]!) / 3_600_000)),
+    [0, 0, 2, 2, 1, 1],
+  );
+  for (const i of [1, 3, 5]) assertLess(times[i - 1]!, times[i]!);
 });
 
 /** What a child may do, and the variables that it may then read. */

@@ -25,6 +25,18 @@ export function now(): number {
   return performance.now();
 }
 
+// Deno 2.8 has it, older runtimes may not.
+const instant = globalThis.Temporal?.Now.instant;
+
+/**
+ * Returns the system's time, in milliseconds since 1970 and their fractions. All
+ * processes agree on it, also after somebody has set the clock.
+ */
+export function wallClock(): number {
+  if (instant) return Number(instant().epochNanoseconds) / 1e6;
+  return performance.timeOrigin + performance.now();
+}
+
 /**
  * Waits until a promise that does not reject has resolved, but at most for the
  * given time.

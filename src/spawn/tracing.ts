@@ -9,7 +9,7 @@
 
 import type { BarrierEvent, BarrierObserver } from "../barrier/observer.ts";
 import { readVariable, TRACE_VARIABLE } from "../channels/environment.ts";
-import { now } from "../runtime/timers.ts";
+import { wallClock } from "../runtime/timers.ts";
 
 type Trace = typeof import("../trace.ts");
 
@@ -29,7 +29,7 @@ export function traced(who: string): BarrierObserver | undefined {
     for (const event of early.splice(0)) trace.print(...event);
   });
   return (event) => {
-    const time = now();
+    const time = wallClock();
     if (trace) trace.print(who, event, time);
     else early.push([who, event, time]);
   };
