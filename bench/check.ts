@@ -20,8 +20,8 @@ interface Limit {
   max: number;
   /**
    * The same for the short form, which has twice the margin, as it measures
-   * little and runs on machines that are busy; without it, only the whole run
-   * can tell.
+   * little and runs on machines that are busy; without it, only
+   * the whole run checks the limit.
    */
   short?: number;
 }

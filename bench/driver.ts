@@ -70,7 +70,7 @@ export class Driver implements AsyncDisposable {
     const timer = setTimeout(() => this.#process.kill(), TIMEOUT);
     const line = `${request.join(" ")}\n`;
     await this.#requests.write(new TextEncoder().encode(line))
-      .catch(() => {}); // of a driver that is gone, the answer tells why
+      .catch(() => {}); // if the driver has exited, reading its answer says why
     while (!this.#text.includes("\n")) {
       const { value, done } = await this.#answers.read();
       if (done) break;

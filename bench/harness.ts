@@ -2,7 +2,7 @@
 
 /**
  * What every benchmark here is made of. What is measured runs in processes of
- * its own, the drivers. They are all there at once and measure in turns, so
+ * its own, the drivers. They all run at the same time and measure in turns, so
  * that whatever else the machine does slows all of them; each is started anew
  * several times, as two processes that run the same code differ by what the
  * compiler made of it.

@@ -23,7 +23,7 @@ async function measure(size: Size): Promise<Omit<Table, "title">> {
   const [empty, ...entries] = series;
   const rows = entries.map(async ({ times, ratios }, i): Promise<Row> => {
     const name = ENTRY_POINTS[i]!;
-    // The empty script next to each of them, which its ratio tells.
+    // How long the empty script took next to each of them, from its ratio.
     const added = times.map((time, i) => time - time / ratios[i]!);
     const modules = await countModules(scripts[i + 1]!);
     return {
@@ -74,7 +74,7 @@ async function countModules(script: string): Promise<number> {
   return loaded.size;
 }
 
-/** What `deno info --json` tells; types alone are not loaded, they have no code. */
+/** What `deno info --json` prints. Types alone are not loaded, as they have no code. */
 interface Graph {
   roots: string[];
   modules: {

@@ -10,7 +10,7 @@
 /** Whether to measure all, or only what a gate needs, in little time. */
 export type Size = "whole" | "short";
 
-/** Measures what one table tells. */
+/** Measures what one table shows. */
 export interface Benchmark {
   title: string;
   /** Whether the short form measures it, too. */

@@ -1,9 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// A script starts a daemon that knows nothing of barriers, a D-Bus message bus
-// of its own, uses it as soon as it is ready, and leaves none behind. Like many
-// daemons it prints a line to a file descriptor when it is ready, here its
-// address. That is a barrier, and the line is its note.
+// Starts a daemon that does not use this library, a private D-Bus message bus, uses
+// it as soon as it is ready, and stops it. Like many daemons, it prints a line to a
+// file descriptor when it is ready. The line counts as a barrier, and its text, the
+// address of the bus, is the note.
 //
 //     deno run --allow-run --allow-env examples/daemon.ts
 

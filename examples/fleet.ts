@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Several workers, each a process, go through phases in step: none begins a
-// phase before all have ended the one before. One of them crashes on the way,
-// and the others go on without it.
+// Several workers, each a process, work through phases in step: none starts a
+// phase before all have finished the previous one. One of them crashes, and the
+// others continue without it.
 //
 //     deno run --allow-run --allow-env examples/fleet.ts
 

@@ -1,17 +1,17 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Two processes set themselves up side by side, and neither goes on before the
-// other is ready: the use that systemd's barrier was made for. It happens three
-// times, once with all well, once with a child that fails and once with a parent
-// that fails, and is shown as a timeline of both processes.
+// Two processes set themselves up in parallel, and neither continues before the
+// other is ready. This is what systemd's barrier was made for. The handshake runs
+// three times: both sides succeed, the child fails, and the parent fails. Each is
+// printed as a timeline of both processes.
 //
 //     deno run --allow-run --allow-env examples/handshake.ts
 
 import { inheritBarrier, spawnWithBarrier } from "@ipc/barrier";
 
 /**
- * Stands in the log of a process where it has heard from the other: what the
- * other did until then comes before what follows here.
+ * Marks the point in a log where a message from the other process arrived.
+ * Everything that the other process did before sending it happened earlier.
  */
 const HEARD = "---";
 
@@ -27,7 +27,7 @@ async function parent(failing: string): Promise<void> {
     log.push("fails, aborts, waits for the child");
     child.abort("disk full");
     await child.waitAbortion();
-    log.push(HEARD, HEARD); // the abortion went there, and the exit came back
+    log.push(HEARD, HEARD); // the abort was received, and the exit noticed
     log.push("bails out: the child is gone");
   } else {
     log.push("is ready, waits for the child");

@@ -1,17 +1,17 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// A database on another machine is frozen while its disk is copied from here.
-// The child that freezes it runs there, and ssh carries the barrier, over the
-// child's stdin and stdout. When this process ends or the connection breaks, the
-// child learns of it, and thaws the database. A network that merely falls silent
-// is found broken by ssh's ServerAliveInterval and sshd's ClientAliveInterval.
+// A database on another machine is frozen while its disk is copied from here. The
+// child that freezes it runs there, and ssh carries the barrier over the child's
+// stdin and stdout. If this process exits or the connection breaks, the child's
+// wait ends, and it thaws the database. If the network loses the connection without
+// an error, ssh's ServerAliveInterval and sshd's ClientAliveInterval detect it.
 //
 // The host needs Deno and a copy of this repository. The arguments are the host,
 // the path of this file there, and options for ssh:
 //
 //     deno run --allow-run=ssh --allow-env examples/remote.ts HOST PATH
 //
-// Whatever else hands stdin and stdout on does in the place of ssh:
+// Anything that forwards stdin and stdout works in place of ssh:
 //
 //     ["docker", "exec", "-i", container, "deno", "run", path, "child"]
 //     ["kubectl", "exec", "-i", pod, "--", "deno", "run", path, "child"]

@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// A child process serves HTTP on whatever port is free. Its barrier tells the
-// parent when it is ready, and the note of the barrier on which port. A barrier
-// the other way stops it, and so does the end of the parent.
+// A child process serves HTTP on whatever port is free. It places a barrier when it
+// is ready, whose note is the port. A barrier from the parent stops it; so does the
+// parent's exit.
 //
 //     deno run --allow-run --allow-env --allow-net=127.0.0.1 examples/server.ts
 

@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Tests that need a server: it is started once, when the module is loaded, is
-// ready when the first test runs, and is ended when the tests are over.
+// Tests that share a server. It starts once, when the module is loaded, is ready
+// when the first test runs, and is stopped after the last one.
 //
 //     deno test --allow-run --allow-env --allow-net --sanitize-ops --sanitize-resources examples/tests.ts
 
@@ -13,7 +13,7 @@ const server = spawnWithBarrier(import.meta.resolve("./server.ts"), {
 });
 const url = `http://127.0.0.1:${await server.ready()}/`;
 
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server.stop());
 
 Deno.test("The server says hello", async () => {
   const response = await fetch(url);

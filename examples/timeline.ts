@@ -1,9 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Draws what BARRIER_TRACE=1 has printed as a sequence diagram in SVG: for each
-// barrier the lifelines of both processes, an arrow for each barrier and each
-// abortion from where it was sent to where it was taken, and a bar for each
-// wait. It reads the file that is named, or stdin, and ignores other lines.
+// Draws the output of BARRIER_TRACE=1 as a sequence diagram in SVG. Each pair of
+// processes has two lifelines, an arrow for each barrier and each abort from where
+// it was sent to where it was consumed, and a bar for each wait. It reads the file
+// in its argument, or stdin, and ignores other lines.
 //
 //     BARRIER_TRACE=1 deno run --allow-run --allow-env examples/handshake.ts 2>trace.log
 //     deno run --allow-read examples/timeline.ts trace.log >timeline.svg
@@ -60,8 +60,8 @@ function readStories(log: string): Story[] {
 const ROW_SPAN = 2;
 
 /**
- * Gives each event a row. A wait that begins or ends right behind something else
- * on the same side shares its row; a wait's own ends never do.
+ * Assigns a row to each event. A wait that begins or ends right after another event
+ * of the same side shares its row; the two ends of a wait never share one.
  */
 function assignRows(events: Event[]): number {
   let row = -1;
@@ -88,7 +88,7 @@ const LANE_X = { parent: 250, child: 560 };
 const HEAD = 62;
 const ROW = 26;
 const FOOT = 26;
-/** How many characters fit between the lifelines, and beside them. */
+/** How many characters fit between the lifelines, and next to them. */
 const TEXT_MAX = 42;
 const LABEL_MAX = 24;
 
@@ -124,7 +124,7 @@ class Diagram {
   readonly #bars: string[] = [];
   readonly #arrows: string[] = [];
   readonly #texts: string[] = [];
-  /** What stands beside a lifeline, row by row. */
+  /** The text next to a lifeline, row by row. */
   readonly #labels = new Map<string, string[]>();
   /** Up to which row each side lives. */
   readonly #end: Record<Side, number>;

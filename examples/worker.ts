@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// The story of complete_and_exit() in chapter 5 of "Linux Device Drivers": a
-// module that is unloaded tells its thread to stop, waits until it is really
-// gone, and only then cleans up what the thread has used.
+// The use of complete_and_exit() in chapter 5 of "Linux Device Drivers": a module
+// that is unloaded asks its thread to stop, waits until the thread has exited, and
+// only then cleans up what the thread used.
 //
 //     deno run --allow-read=. --allow-write examples/worker.ts
 

@@ -101,7 +101,7 @@ class Barrier {
   #send(text) {
     decodeLine(Buffer.from(text)); // throws where the peer would not accept it
     if (this.#stdio) {
-      // It stays behind what console.log() has not written yet.
+      // It follows what console.log() has not written yet.
       process.stdout.write(`\x1e${text}\n`);
       return;
     }

@@ -192,7 +192,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     });
   }
 
-  // peer_test.ts tells it the same over "stdio".
+  // peer_test.ts does the same over "stdio".
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test({ name, ignore, fn });
   const where = `a ${language} peer`;
@@ -332,7 +332,7 @@ for (const channel of CHANNELS) {
     assert(await isPending(child.exited));
   });
 
-  test(`Barrier.waitNext() can be cancelled when a child never speaks over "${channel}"`, async () => {
+  test(`Barrier.waitNext() can be canceled when a child never speaks over "${channel}"`, async () => {
     const controller = new AbortController();
     await using child = shell("exec sleep 1000", { channel });
     const wait = child.waitNext({ signal: controller.signal });
@@ -343,7 +343,7 @@ for (const channel of CHANNELS) {
     assert(await isPending(child.exited));
   });
 
-  test(`Barrier.waitNext() gives false when a child exits that never spoke over "${channel}"`, async () => {
+  test(`Barrier.waitNext() resolves to false when a child exits that never spoke over "${channel}"`, async () => {
     await using child = shell("exit 7", { channel });
     assertFalse(await child.waitNext());
     assertEquals((await child.status).code, 7);

@@ -15,7 +15,7 @@ const ROOT = new URL("../", import.meta.url);
 async function transpile(target: string, source = ROOT): Promise<void> {
   await Deno.mkdir(target, { recursive: true });
   for await (const { name, isDirectory } of Deno.readDir(source)) {
-    // Beside the public files there are tests and tools, which nobody imports.
+    // The other directories are tests and tools, which nobody imports.
     if (isDirectory && (name === "src" || source !== ROOT)) {
       await transpile(`${target}/${name}`, new URL(`${name}/`, source));
     }

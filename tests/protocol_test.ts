@@ -25,7 +25,7 @@ interface Example {
   fence: string;
   program: string;
   file: string;
-  /** What has to be run before, if anything. */
+  /** A command to run before, if any. */
   build?: CommandLine;
   command: CommandLine;
 }

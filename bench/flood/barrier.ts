@@ -2,7 +2,7 @@
 
 /*
  * Floods of barriers, both sides of them. Requests: "read <count>", "unread
- * <count>", "size <count>" and "sync <count>"; flood.ts tells what they mean.
+ * <count>", "size <count>" and "sync <count>"; flood.ts explains them.
  */
 
 import {

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** Signals that arrive, behind promises: what one would write by hand. */
+/** Waits for signals with promises, as one would write it by hand. */
 export class Signals {
   #arrived = 0;
   #ended = false;

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/* Goes as far as it is told, writes a byte and waits for its end. */
+/* Performs the steps that its argument asks for, writes a byte, and waits to be killed. */
 
 import type { BarrierChannelKind } from "@ipc/barrier/inherit";
 

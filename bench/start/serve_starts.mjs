@@ -3,7 +3,7 @@
 import { serve } from "../serve.mjs";
 
 /**
- * Serves starts: of as many children as are asked for, at once, in milliseconds.
+ * Measures in milliseconds how long it takes to start several children together.
  * To end them again takes no part in it.
  *
  * @param {() => Promise<() => Promise<unknown>>} start Starts a child; gives what ends it.

@@ -6,7 +6,7 @@ import { SharedCompletion } from "@ipc/barrier/completion";
 import { serveRoundTrips } from "../serve.mjs";
 import type { Completions } from "./worker.ts";
 
-/** Tells a worker how to answer, and returns what makes a round trip. */
+/** Sends a worker what it needs to answer, and returns a function for a round trip. */
 type Connect = (worker: Worker) => () => Promise<void>;
 
 const MEANS: Record<string, Connect> = {

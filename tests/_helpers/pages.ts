@@ -8,7 +8,7 @@ const ROOT = new URL("../../", import.meta.url);
 export interface Block {
   /** The path of the page, such as `docs/recipes.md`. */
   page: string;
-  /** What stands behind the fence, such as `ts ignore`. */
+  /** What follows the fence, such as `ts ignore`. */
   info: string;
   text: string;
 }
