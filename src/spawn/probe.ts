@@ -4,7 +4,7 @@
 
 import { NOTE_MAX } from "../barrier/lines.ts";
 import { clearTimeout, setTimeout } from "../runtime/timers.ts";
-import { oneLine } from "./output.ts";
+import { oneLine } from "./line_scanner.ts";
 
 /** How long, in milliseconds, to pause after the first try. */
 const PAUSE = 100;
