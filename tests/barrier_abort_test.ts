@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** Aborting, and the flags that tell who did. */
+/** Aborting, and the flags that show who did. */
 
 import {
   assert,
@@ -23,7 +23,7 @@ Deno.test("Barrier.abort() sends one line, the first time only", () => {
   assertEquals(reasoned.channel.sent, "abort disk full\n");
 });
 
-Deno.test("Barrier.abort() gives false when the peer has aborted", () => {
+Deno.test("Barrier.abort() returns false when the peer has aborted", () => {
   const { barrier, channel } = setUp();
   channel.deliver("abort\n");
   assertFalse(barrier.abort());
@@ -156,14 +156,14 @@ Deno.test("Barrier.abort() has no cause where it has no reason", () => {
   assertFalse("cause" in failure(barrier));
 });
 
-Deno.test("Barrier.abort() gives false after destroy(), whatever its reason", () => {
+Deno.test("Barrier.abort() returns false after destroy(), whatever its reason", () => {
   const { barrier, channel } = setUp();
   barrier.destroy();
   assertFalse(barrier.abort("two\nlines"));
   assertEquals(channel.sent, "");
 });
 
-Deno.test("Barrier flags tell who aborted", () => {
+Deno.test("Barrier flags show who aborted", () => {
   const { barrier, channel } = setUp();
   assertEquals(flags(barrier), []);
   barrier.abort();

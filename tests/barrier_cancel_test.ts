@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** Waits that are cancelled. */
+/** Waits that are canceled. */
 
 import {
   assert,
@@ -30,7 +30,7 @@ for (const wait of WAITS) {
     ]);
   });
 
-  Deno.test(`Barrier.${wait}() rejects for what is no signal, and waits for nothing`, async () => {
+  Deno.test(`Barrier.${wait}() rejects for anything but a signal, and waits for nothing`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 });
     const signal = "1 s" as unknown as AbortSignal;
     await assertRejects(() => barrier[wait]({ signal }), TypeError);
@@ -52,7 +52,7 @@ for (const wait of WAITS) {
     assertEquals(await outcomes(...others), [true, true, true, true, true]);
   });
 
-  Deno.test(`Barrier.${wait}() is not cancelled when it has ended`, async () => {
+  Deno.test(`Barrier.${wait}() is not canceled when it has ended`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 });
     const controller = new AbortController();
     const ended = barrier[wait]({ signal: controller.signal });
@@ -65,7 +65,7 @@ for (const wait of WAITS) {
     ]);
   });
 
-  Deno.test(`Barrier.${wait}() that was cancelled takes nothing of what arrives later`, async () => {
+  Deno.test(`Barrier.${wait}() that was canceled takes nothing of what arrives later`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 });
     const controller = new AbortController();
     const cancelled = barrier[wait]({ signal: controller.signal });
@@ -78,7 +78,7 @@ for (const wait of WAITS) {
     assertEquals(await outcomes(barrier.waitNext()), ["pending"]);
   });
 
-  Deno.test(`Barrier.${wait}() that was cancelled does not see a hang-up`, async () => {
+  Deno.test(`Barrier.${wait}() that was canceled does not see a hang-up`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 });
     const controller = new AbortController();
     const cancelled = barrier[wait]({ signal: controller.signal });
@@ -119,7 +119,7 @@ for (const wait of WAITS) {
   });
 }
 
-Deno.test("Barrier.placeAndSync() that is cancelled has placed its barrier", async () => {
+Deno.test("Barrier.placeAndSync() that is canceled has placed its barrier", async () => {
   const { barrier, channel } = setUp();
   const controller = new AbortController();
   const cancelled = barrier.placeAndSync({ signal: controller.signal });
@@ -131,7 +131,7 @@ Deno.test("Barrier.placeAndSync() that is cancelled has placed its barrier", asy
   assertEquals(await outcomes(sync), [true]);
 });
 
-Deno.test("Barrier.sync() that is cancelled loses nothing of what had arrived", async () => {
+Deno.test("Barrier.sync() that is canceled loses nothing of what had arrived", async () => {
   const { barrier, channel } = setUp({ barriers: 3 });
   const controller = new AbortController();
   const cancelled = barrier.sync({ signal: controller.signal });
@@ -148,7 +148,7 @@ Deno.test("Barrier.sync() that is cancelled loses nothing of what had arrived", 
   assertEquals(await outcomes(sync), [true]);
 });
 
-Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a pending wait", async () => {
+Deno.test("Barrier.sync() that is canceled leaves what had arrived to a pending wait", async () => {
   for (const wait of ["waitNext", "syncNext"] as const) {
     const { barrier, channel } = setUp({ barriers: 2 });
     const controller = new AbortController();
@@ -162,7 +162,7 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a pending
   }
 });
 
-Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another sync()", async () => {
+Deno.test("Barrier.sync() that is canceled leaves what had arrived to another sync()", async () => {
   const { barrier, channel } = setUp({ barriers: 2 });
   const controller = new AbortController();
   const cancelled = barrier.sync({ signal: controller.signal });
@@ -179,7 +179,7 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another s
   assertEquals(await outcomes(other, next), [true, true]);
 });
 
-/** Cancels a sync() that had one of two barriers, with a wait behind it. */
+/** Cancels a sync() that had one of two barriers, with a wait after it. */
 function cancelSync() {
   const { barrier, channel } = setUp({ barriers: 2 });
   const controller = new AbortController();
@@ -190,7 +190,7 @@ function cancelSync() {
   return { barrier, channel, cancelled, next };
 }
 
-Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait that came before another sync()", async () => {
+Deno.test("Barrier.sync() that is canceled leaves what had arrived to a wait that came before another sync()", async () => {
   const { barrier, cancelled, next } = cancelSync();
   const other = barrier.sync();
   assertEquals(await outcomes(cancelled, next, other), [
@@ -200,14 +200,14 @@ Deno.test("Barrier.sync() that is cancelled leaves what had arrived to a wait th
   ]);
 });
 
-Deno.test("Barrier.sync() that is cancelled leaves what had arrived to another wait, though the peer hangs up", async () => {
+Deno.test("Barrier.sync() that is canceled leaves what had arrived to another wait, though the peer hangs up", async () => {
   const { barrier, channel, cancelled, next } = cancelSync();
   channel.hangUp();
   assertEquals(await outcomes(cancelled, next), ["enough", true]);
   assertFalse(barrier.theyAborted);
 });
 
-Deno.test("Barrier waits with the same signal are all cancelled and lose nothing", async () => {
+Deno.test("Barrier waits with the same signal are all canceled and lose nothing", async () => {
   const { barrier, channel } = setUp({ barriers: 2 });
   const controller = new AbortController();
   const sync = barrier.sync({ signal: controller.signal });
@@ -218,7 +218,7 @@ Deno.test("Barrier waits with the same signal are all cancelled and lose nothing
   assertEquals(await outcomes(barrier.waitNext()), [true]);
 });
 
-Deno.test("Barrier.waitNext() cancelled while a barrier is on its way rejects and loses nothing", async () => {
+Deno.test("Barrier.waitNext() canceled while a barrier is on its way rejects and loses nothing", async () => {
   const [parent, child] = Barrier.pair();
   const controller = new AbortController();
   const cancelled = parent.waitNext({ signal: controller.signal });
@@ -236,7 +236,7 @@ for (
     ["another barrier", ({ channel }) => channel.deliver("\n"), true],
   ] as [string, (fixture: Fixture) => void, boolean][]
 ) {
-  Deno.test(`Barrier.sync() that is cancelled leaves what had arrived to another wait, though ${what} follows in the same turn`, async () => {
+  Deno.test(`Barrier.sync() that is canceled leaves what had arrived to another wait, though ${what} follows in the same turn`, async () => {
     const { cancelled, next, ...fixture } = cancelSync();
     act(fixture);
     assertEquals(await outcomes(cancelled, next, fixture.barrier.waitNext()), [

@@ -76,7 +76,7 @@ Deno.test("Barrier.pair() delivers in order what either side sends", async () =>
   }
 });
 
-Deno.test("Barrier.destroy() hangs up behind what was placed", async () => {
+Deno.test("Barrier.destroy() hangs up after what was placed", async () => {
   const [parent, child] = Barrier.pair();
   child.place("last words");
   child.destroy();
@@ -89,7 +89,7 @@ Deno.test("Barrier.destroy() hangs up behind what was placed", async () => {
   );
 });
 
-Deno.test("Barrier.destroy() ends pending waits, and later calls give false", async () => {
+Deno.test("Barrier.destroy() ends pending waits, and later calls return false", async () => {
   const { barrier, channel } = setUp({ barriers: 1 });
   const pending = WAITS.map((wait) => barrier[wait]());
   channel.sent = "";

@@ -86,7 +86,7 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async
   );
 });
 
-/** A sync that had something reserved is cancelled, and then who would get it. */
+/** A sync that had something reserved is canceled, and then who would get it. */
 const CANCELLED_TOGETHER: Event[] = [
   { call: "place" },
   { call: "place" },

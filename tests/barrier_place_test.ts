@@ -22,7 +22,7 @@ Deno.test("Barrier.place() sends an empty line, or one with a note", () => {
   assertEquals(channel.sent, "\n+listening on :80\n+\n");
 });
 
-Deno.test("Barrier.place() sends nothing and gives false once either side aborted", () => {
+Deno.test("Barrier.place() sends nothing and returns false once either side aborted", () => {
   const local = setUp();
   local.barrier.abort();
   assertFalse(local.barrier.place());
@@ -34,7 +34,7 @@ Deno.test("Barrier.place() sends nothing and gives false once either side aborte
   assertEquals(peer.channel.sent, "");
 });
 
-Deno.test("Barrier.place() gives true when the peer has hung up", () => {
+Deno.test("Barrier.place() returns true when the peer has hung up", () => {
   const { barrier, channel } = setUp();
   channel.hangUp();
   assert(barrier.place());
@@ -144,7 +144,7 @@ Deno.test("Barrier.note is untouched by waits that consume nothing", async () =>
   assertEquals(barrier.note, "one");
 });
 
-Deno.test("Barrier.note is not that of a barrier which an abortion cancelled", async () => {
+Deno.test("Barrier.note is not that of a barrier which an abort canceled", async () => {
   const { barrier, channel } = setUp();
   channel.deliver("+taken\n");
   await barrier.waitNext();

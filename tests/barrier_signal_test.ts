@@ -133,7 +133,7 @@ Deno.test("Barrier.signal keeps its first reason", () => {
   assertEquals(failure(barrier).message, "Barrier aborted by this side: mine");
 });
 
-Deno.test("Barrier.signal shows a hang-up at once, and waits still take what arrived", async () => {
+Deno.test("Barrier.signal shows a hang-up immediately, and waits still take what arrived", async () => {
   const { barrier, channel } = setUp();
   channel.deliver("+last words\n");
   channel.hangUp();

@@ -81,7 +81,7 @@ Deno.test("Barrier.waitAbortion() disturbs nobody and takes nothing", async () =
   assertEquals(await outcomes(...abortions), [true, true]);
 });
 
-Deno.test("Barrier waits of every kind are ended by the peer's abortion and by its hang-up", async () => {
+Deno.test("Barrier waits of every kind are ended by the peer's abort and by its hang-up", async () => {
   for (const end of ["abortion", "hang-up"]) {
     const { barrier, channel } = setUp({ barriers: 2 });
     const waits = WAITS.map((wait) => barrier[wait]());
@@ -94,7 +94,7 @@ Deno.test("Barrier waits of every kind are ended by the peer's abortion and by i
   }
 });
 
-Deno.test("Barrier.waitAbortion() counts an abortion that the peer answers at once", async () => {
+Deno.test("Barrier.waitAbortion() counts an abort that the peer answers immediately", async () => {
   const { barrier, channel } = setUp();
   const abortion = barrier.waitAbortion();
   channel.send = () => channel.deliver("abort\n");

@@ -19,7 +19,7 @@ class Waiters {
   readonly #controllers: AbortController[] = [];
   /** Those who were let go, in order. */
   readonly gone: number[] = [];
-  /** Those who were cancelled, in order. */
+  /** Those who were canceled, in order. */
   readonly cancelled: number[] = [];
 
   constructor(completion: Completion, count = 0) {
@@ -92,7 +92,7 @@ Deno.test("Completion.wait() with an aborted signal rejects and takes nothing", 
   assert(completion.tryWait());
 });
 
-Deno.test("Completion.wait() rejects for what is no signal, and takes nothing", async () => {
+Deno.test("Completion.wait() rejects for anything but a signal, and takes nothing", async () => {
   const completion = new Completion();
   const signal = "1 s" as unknown as AbortSignal;
   await assertRejects(() => completion.wait({ signal }), TypeError);
@@ -121,7 +121,7 @@ Deno.test("Completion.wait() listens to its signal only while it waits", async (
   assertEquals(listeners.size, 0);
 });
 
-Deno.test("Completion.wait() that is cancelled takes no completion and loses none, in any order", async () => {
+Deno.test("Completion.wait() that is canceled takes no completion and loses none, in any order", async () => {
   /** All ways to put some of the steps in order. */
   function* orders(steps: string[]): Generator<string[]> {
     yield [];
@@ -237,7 +237,7 @@ type Command =
   | { call: "wait" | "tryWait" | "complete" | "completeAll" | "reinit" }
   | { call: "cancel"; id: number };
 
-Deno.test("Completion is a counter with a queue in front of it", async () => {
+Deno.test("Completion is a counter with a queue of waiters", async () => {
   const command: fc.Arbitrary<Command> = fc.oneof(
     { weight: 4, arbitrary: fc.constant({ call: "wait" }) },
     { weight: 3, arbitrary: fc.constant({ call: "complete" }) },

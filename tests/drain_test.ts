@@ -9,7 +9,7 @@ import { shell } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
 /**
- * A pipe about which the event loop has not asked the system. Only a read tells
+ * A pipe about which the event loop has not asked the system. Only a read shows
  * what is in it, and reads come after timers and before `setImmediate()`.
  */
 class PipeStandIn {

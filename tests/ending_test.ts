@@ -204,7 +204,7 @@ Deno.test({
   },
 });
 
-test("BarrierProcess is ended where it may run that program alone, also when its exit is told late", async () => {
+test("BarrierProcess is ended where it may run that program alone, also when its exit is reported late", async () => {
   // A system that refuses a signal, and a process that has been reaped, look
   // the same; which it is needs a permission that this parent has not.
   const { stdout, stderr } = await runParent(
@@ -251,7 +251,7 @@ test("BarrierProcess.ref() does not wait for those who hold the output of a chil
 });
 
 for (const channel of CHANNELS) {
-  test(`BarrierProcess.ready() rejects behind what the child said last, over "${channel}"`, async () => {
+  test(`BarrierProcess.ready() rejects after what the child said last, over "${channel}"`, async () => {
     const { stdout, stderr } = await runParent(`
       const child = spawnWithBarrier(
         ["sh", "-c", "seq 3000; echo last words; seq 3000 >&2; exit 1"],
@@ -329,7 +329,7 @@ test("BarrierProcess.unref() lets a worker end, and the child go on", async () =
   Deno.kill(Number(stdout), "SIGKILL"); // which throws if it is gone
 });
 
-test("BarrierProcess.status resolves behind the end of the barrier", async () => {
+test("BarrierProcess.status resolves after the end of the barrier", async () => {
   await using child = shell("sleep 1000 & echo $! >&3; exit 3");
   const sleeper = Number(await child.ready());
   assertEquals((await child.status).code, 3);
@@ -399,7 +399,7 @@ test("spawnWithBarrier() throws for a 'signal' that is none, and starts nothing"
 
 Deno.test({
   name:
-    "BarrierProcess.kill() and [Symbol.asyncDispose]() fail with PermissionDenied for a process that may not be signalled",
+    "BarrierProcess.kill() and [Symbol.asyncDispose]() fail with PermissionDenied for a process that may not be signaled",
   // Root that may signal its own processes only, and a child of another user's.
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 ||
     !isInstalled("setpriv"),
@@ -449,7 +449,7 @@ test("BarrierProcess.signal is not aborted by a daemon that announces itself and
   const { signal } = child;
   assertEquals(await child.ready(), "ready");
   const server = Promise.withResolvers<void>();
-  // Longer than it takes to tell that the channel has closed, by its own timer.
+  // Longer than it takes to notice that the channel has closed, by its own timer.
   setTimeout(server.resolve, 300);
   await server.promise;
   assertFalse(signal.aborted);
@@ -497,7 +497,7 @@ test("BarrierProcess does not warn of listeners while its closed channel is wait
 });
 
 for (const channel of CHANNELS) {
-  test(`Barrier.destroy() and unref() let a parent leave at once over "${channel}"`, async () => {
+  test(`Barrier.destroy() and unref() let a parent leave immediately over "${channel}"`, async () => {
     const parent = startParent(`
       const child = spawnWithBarrier(
         ["sh", "-c", "exec sleep 1000 3>&- >&-"],

@@ -13,7 +13,7 @@ import { type Output, run, start } from "./_helpers/run.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { test } from "./_helpers/unix.ts";
 
-/** Runs an example by the command that its header tells. */
+/** Runs an example by the command in its header. */
 async function runExample(
   name: string,
   env?: Record<string, string>,

@@ -58,7 +58,7 @@ for (
 
   Deno.test({
     name:
-      `PROTOCOL.md tells with which variables inheritBarrier() ${what}: ${variables}`,
+      `PROTOCOL.md shows with which variables inheritBarrier() ${what}: ${variables}`,
     ignore: ignore || !knowsInherited(),
     fn: async () => {
       const body = `
@@ -135,7 +135,7 @@ for (const channel of CHANNELS) {
     });
   }
 
-  test(`inheritBarrier() goes on over "${channel}" behind a barrier that bash took`, async () => {
+  test(`inheritBarrier() goes on over "${channel}" after a barrier that bash took`, async () => {
     await using child = bash(
       `
       read -r _ <&${input}

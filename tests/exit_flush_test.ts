@@ -127,7 +127,7 @@ test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were, with
   assertEquals({ code, stderr }, { code: 0, stderr: "false\nfalse\ntrue\n" });
 });
 
-test("Barrier.abort() behind many barriers arrives from two barriers at once", async () => {
+test("Barrier.abort() after many barriers arrives from two barriers of one program", async () => {
   const script =
     `while read -r line <&3; do last=$line; done; echo "$last" >&2`;
   const { code, stderr } = await runParent(`

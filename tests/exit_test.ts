@@ -36,7 +36,7 @@ const ENDS = {
 
 for (const channel of CHANNELS) {
   for (const [end, { body, code, signal }] of Object.entries(ENDS)) {
-    if (signal && !IS_UNIX) continue; // Windows tells of no signal
+    if (signal && !IS_UNIX) continue; // Windows reports no signal
     const spawn = (before: string) =>
       spawnWithBarrier(childModule(channel, before + body), {
         channel,
@@ -45,7 +45,7 @@ for (const channel of CHANNELS) {
       });
     const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
 
-    Deno.test(`Barrier.sync() gives false when a child over "${channel}" that placed nothing ${end}`, async () => {
+    Deno.test(`Barrier.sync() resolves to false when a child over "${channel}" that placed nothing ${end}`, async () => {
       await using child = spawn("");
       assert(child.place());
       assertFalse(await child.sync());
@@ -110,7 +110,7 @@ for (const channel of CHANNELS) {
     await reader.cancel();
   });
 
-  test(`Barrier.sync() over "${channel}" gives false in a child whose parent was killed, and the child leaves`, async () => {
+  test(`Barrier.sync() over "${channel}" resolves to false in a child whose parent was killed, and the child leaves`, async () => {
     const child = childModule(
       channel,
       `

@@ -17,7 +17,7 @@ import { TempDir } from "./_helpers/temp_dir.ts";
 import { test } from "./_helpers/unix.ts";
 
 for (const channel of CHANNELS) {
-  Deno.test(`Barrier.destroy() right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+  Deno.test(`Barrier.destroy() right after 1,000 places of one turn delivers them all over "${channel}"`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
@@ -31,7 +31,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  test(`Barrier.destroy() in a parent right behind 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+  test(`Barrier.destroy() in a parent right after 1,000 places of one turn delivers them all over "${channel}"`, async () => {
     const input = channel === "fd" ? 3 : 0;
     await using child = shell(
       `i=0; while read -r _ <&${input}; do i=$((i + 1)); done; echo $i >&2`,

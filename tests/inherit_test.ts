@@ -44,7 +44,7 @@ for (const channel of CHANNELS) {
     );
   });
 
-  Deno.test(`inheritBarrier() gives one barrier over "${channel}" when it is called twice at once`, async () => {
+  Deno.test(`inheritBarrier() returns one barrier over "${channel}" when it is called twice in one turn`, async () => {
     await using child = spawnWithBarrier(
       inheritingModule(`
         const calls = [1, 2].map(() => inheritBarrier({ channel: "${channel}" }));
@@ -73,7 +73,7 @@ for (const channel of CHANNELS) {
     assertEquals((await child.status).code, 0);
   });
 
-  Deno.test(`inheritBarrier() takes the channel that it is told, "${channel}", whatever BARRIER_CHANNEL says`, async () => {
+  Deno.test(`inheritBarrier() uses the channel in its options, "${channel}", whatever BARRIER_CHANNEL says`, async () => {
     await using child = spawnWithBarrier(
       inheritingModule(`
         Deno.env.set("BARRIER_CHANNEL", "tcp:80");

@@ -21,7 +21,7 @@ Deno.test("Barrier gives both notes of two barriers that arrive together", async
   assertEquals(await Array.fromAsync(barrier), ["one", "two"]);
 });
 
-Deno.test("Barrier gives undefined for a barrier without a note, and the note of each other", async () => {
+Deno.test("Barrier yields undefined for a barrier without a note, and the note of each other", async () => {
   const { barrier, channel } = setUp();
   channel.deliver("\n+one\n\n\n+\n");
   channel.hangUp();

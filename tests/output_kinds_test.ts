@@ -161,7 +161,7 @@ test("BarrierProcess takes what was placed while nobody reads this process's std
   await stderr.cancel();
 });
 
-test("BarrierProcess.status resolves behind a half line of the protocol, though another process holds stdout", async () => {
+test("BarrierProcess.status resolves after a half line of the protocol, though another process holds stdout", async () => {
   const script = "sleep 1000 <&- 2>&- & echo $!; printf 'a\\036+half a line'";
   const { stdout } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
@@ -189,7 +189,7 @@ test("BarrierProcess.stdout.text() gives what was not read before, as Deno's doe
   await locked.cancel();
 });
 
-test("spawnWithBarrier() writes output in front of what the parent prints once it has the barrier", async () => {
+test("spawnWithBarrier() writes output before what the parent prints once it has the barrier", async () => {
   const script = `
     for i in 0 1 2 3 4 5 6 7 8 9; do
       printf "child %s\\n\\036\\n" $i; read -r _

@@ -62,7 +62,7 @@ function meterStreams(
     writable: new WritableStream({
       write: (bytes) => writer.write(bytes),
     }, {
-      // This is asked at once, however long the write takes.
+      // This is asked immediately, however long the write takes.
       size(bytes) {
         traffic.sent += bytes.length;
         return 1;

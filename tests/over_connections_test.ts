@@ -79,7 +79,7 @@ for (const kind of CONNECTIONS) {
     assert(parent.weAborted);
   });
 
-  Deno.test(`Barrier.destroy() over ${kind} hangs up behind 1,000 barriers`, async () => {
+  Deno.test(`Barrier.destroy() over ${kind} hangs up after 1,000 barriers`, async () => {
     const [near, far] = await connect(kind);
     await using parent = over(near);
     await using child = over(far, "child");

@@ -74,7 +74,7 @@ Deno.test("Barrier.abort() arrives over a MessagePort", async () => {
   );
 });
 
-Deno.test("Barrier.destroy() over a MessagePort hangs up behind what was placed, either side", async () => {
+Deno.test("Barrier.destroy() over a MessagePort hangs up after what was placed, either side", async () => {
   for (const flip of [false, true]) {
     const { port1, port2 } = new MessageChannel();
     using parent = Barrier.over(port1);
@@ -144,7 +144,7 @@ Deno.test("Barrier.over() a port listens until it is destroyed", async () => {
   assertEquals(port.posted, [null]);
 });
 
-Deno.test("Barrier.over() a port listens until the peer hangs up, and sends nothing behind that", async () => {
+Deno.test("Barrier.over() a port listens until the peer hangs up, and sends nothing after that", async () => {
   const port = new TestPort();
   const barrier = Barrier.over(port);
   port.deliver("\n");

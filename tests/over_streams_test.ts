@@ -134,7 +134,7 @@ Deno.test("Barrier.over() reads bytes, buffers and text from a stream, cut anywh
   assertEquals(barrier.note, "another");
 });
 
-Deno.test("Barrier.over() takes a chunk that is no data for a violation", async () => {
+Deno.test("Barrier.over() takes a chunk that is not data for a violation", async () => {
   const streams = new TestStreams();
   using barrier = Barrier.over(streams);
   streams.incoming.enqueue({} as string);
@@ -203,7 +203,7 @@ Deno.test("Barrier.over() lets a stream have what it writes", async () => {
   assertEquals(lengths, [1, 1]);
 });
 
-Deno.test("Barrier.destroy() closes streams behind what was sent", async () => {
+Deno.test("Barrier.destroy() closes streams after what was sent", async () => {
   const streams = new TestStreams();
   const { promise, resolve } = Promise.withResolvers<void>();
   streams.writing = promise;

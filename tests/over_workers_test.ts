@@ -71,7 +71,7 @@ Deno.test("Barrier.destroy() ends the waits for a worker that was terminated", a
   assertEquals(await Promise.all(waits), [false, false]);
 });
 
-Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind what was placed", async () => {
+Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, after what was placed", async () => {
   const worker = barrierModule(`
     self.onmessage = async ({ data: failed }) => {
       self.onmessage = null;
@@ -87,7 +87,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
     const failed = new Int32Array(new SharedArrayBuffer(4));
     worker.postMessage(failed);
     const barrier = Barrier.over(worker);
-    while (Atomics.load(failed, 0) === 0); // so all of it arrives at once
+    while (Atomics.load(failed, 0) === 0); // so all of it arrives together
     for (let i = 0; i < 1_001; i++) barrier.place();
     console.log(await barrier.sync(), barrier.note);
     console.log(await barrier.waitNext());
@@ -101,7 +101,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, behind
   assertEquals(code, 0);
 });
 
-Deno.test("Barrier.over() a Worker keeps the program from an error behind the worker's hang-up", async () => {
+Deno.test("Barrier.over() a Worker keeps the program from an error after the worker's hang-up", async () => {
   const worker = barrierModule(`
     using parent = Barrier.over(self, { role: "child" });
     parent.place();

@@ -22,7 +22,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 type Bytes = string | readonly number[];
 
-/** What a peer may not be told, each as an example or several. */
+/** What must not be sent to a peer, each with examples. */
 const VIOLATIONS: Record<string, Bytes[]> = {
   "other text": ["half way\n", "abortion\n", "Abort\n", " \n", "half\r\n"],
   "a line that is too long": [
@@ -137,7 +137,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
   const peerOf = (calls: readonly string[], env?: Record<string, string>) =>
     new Peer([...command, ...calls], env);
 
-  /** Runs a peer to which all is said at once, and then nothing more. */
+  /** Runs a peer that receives everything in one piece, and then nothing more. */
   const converse = async (
     input: Bytes,
     calls: readonly string[],
@@ -312,7 +312,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     });
   }
 
-  test("takes what was placed in front of a hang-up", async () => {
+  test("takes what was placed before a hang-up", async () => {
     const calls = [waitNext, "place", waitNext];
     const { sent, said } = await converse("+last\n", calls);
     assertEquals(sent, "\x1e\n");
@@ -332,7 +332,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     assertEquals(said, [`${waitNext} true 3`, `${waitNext} false hung up`]);
   });
 
-  test("takes nothing that an abortion follows", async () => {
+  test("takes nothing that an abort follows", async () => {
     const { said } = await converse("\n\nabort disk full\n", [waitNext]);
     assertEquals(said, [`${waitNext} false disk full`]);
   });
@@ -342,7 +342,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     assertEquals(said, [`${waitNext} false broke the protocol`]);
   });
 
-  test("looks at nothing that follows an abortion", async () => {
+  test("looks at nothing that follows an abort", async () => {
     const input = "abort disk full\nhalf way\n";
     const { sent, said } = await converse(input, [waitNext]);
     assertEquals(sent, "");

@@ -41,7 +41,7 @@ class ChildSide implements Side {
   }
 
   async report(): Promise<Report> {
-    // Answers come in order: behind this one, an ended wait is known as well.
+    // Answers come in order: after this one, an ended wait is known as well.
     const [i, they] = await this.#child.call("flags") as [boolean, boolean];
     await turnEventLoop();
     const flags = i ? they ? "W" : "I" : they ? "T" : "-";

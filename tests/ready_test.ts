@@ -52,7 +52,7 @@ for (const stdout of OUTPUTS) {
 }
 
 for (const stdout of ["forward", "piped", "null"] as const) {
-  test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", beside barriers`, async () => {
+  test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", next to barriers`, async () => {
     const { stdout: out } = await runParent(`
       const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
       await using child = spawnWithBarrier(["sh", "-c", script], {
@@ -119,7 +119,7 @@ test("spawnWithBarrier() takes what a CR overwrites for a line", async () => {
   }
 });
 
-test("spawnWithBarrier() removes colours and control characters from a readyLine, and takes a tab for a space", async () => {
+test("spawnWithBarrier() removes colors and control characters from a readyLine, and takes a tab for a space", async () => {
   const script =
     `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in\\t5 ms\\r\\n'`;
   assertEquals(await notes(script, /^ready in 5 ms$/), ["ready in 5 ms"]);
@@ -176,7 +176,7 @@ test("spawnWithBarrier() does not take a program with a readyLine for gone that 
   assertEquals(signal.reason.status.code, 3);
 });
 
-test("BarrierProcess.ready() rejects at once when the program dies before its readyLine", async () => {
+test("BarrierProcess.ready() rejects immediately when the program dies before its readyLine", async () => {
   await using child = shell("echo cannot bind >&2; exit 98", {
     readyLine: /ready/,
     stderr: "null",
@@ -226,7 +226,7 @@ test("BarrierProcess.ready() rejects with the reason of its signal", async () =>
   );
 });
 
-test("BarrierProcess.ready() rejects for an abortion, with a message that names the process", async () => {
+test("BarrierProcess.ready() rejects for an abort, with a message that names the process", async () => {
   await using child = shell("echo abort disk full >&3; read -r _ <&3");
   const error = await assertRejects(() => child.ready(), BarrierAbortedError);
   assertEquals(

@@ -21,7 +21,7 @@ import { SSHD, Sshd } from "./_helpers/sshd.ts";
 
 const test = isInstalled(SSHD) ? Deno.test : Deno.test.ignore;
 
-/** A child module on the other machine, which can tell things without ssh. */
+/** A child module on the other machine, which can report without ssh. */
 class Remote implements Disposable {
   readonly command: CommandLine;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -41,7 +41,7 @@ class Remote implements Disposable {
     this.command = server.command("deno", "run", ...flags, module);
   }
 
-  /** All that the module told, once its process is gone. */
+  /** All that the module reported, once its process has exited. */
   async told(): Promise<string> {
     const connection = await this.#listener.accept();
     return await new Response(connection.readable).text();
@@ -96,7 +96,7 @@ test("Barrier.abort() in a parent gives a child over ssh its reason", async () =
   assertFalse(await child.waitAbortion()); // it left, and this side aborted too
 });
 
-test("Barrier.sync() gives false when a child over ssh was killed, after what it had placed", async () => {
+test("Barrier.sync() resolves to false when a child over ssh was killed, after what it had placed", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,
@@ -118,7 +118,7 @@ test("Barrier.sync() gives false when a child over ssh was killed, after what it
   assertEquals(await remote.told(), "");
 });
 
-test("Barrier.waitNext() gives false on both sides when the connection of ssh is cut, and the child leaves", async () => {
+test("Barrier.waitNext() resolves to false on both sides when the connection of ssh is cut, and the child leaves", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,
@@ -129,7 +129,7 @@ test("Barrier.waitNext() gives false on both sides when the connection of ssh is
   );
   await using child = spawnWithBarrier(remote.command, {
     channel: "stdio",
-    stderr: "null", // where ssh tells of it
+    stderr: "null", // where ssh reports it
   });
   assert(await child.waitNext());
   Deno.kill(Number(child.note), "SIGKILL");
@@ -139,7 +139,7 @@ test("Barrier.waitNext() gives false on both sides when the connection of ssh is
   assertEquals(await remote.told(), "false true");
 });
 
-test("Barrier.sync() gives false in a child over ssh whose parent was killed, and the child leaves", async () => {
+test("Barrier.sync() resolves to false in a child over ssh whose parent was killed, and the child leaves", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,

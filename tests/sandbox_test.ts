@@ -63,7 +63,7 @@ for (const spelling of ["plugin.ts", "./plugin.ts", "/", "file:"] as const) {
   });
 }
 
-Deno.test("spawnWithBarrier() takes a string that is no URL for a path, whatever it looks like", async () => {
+Deno.test("spawnWithBarrier() takes a string that is not a URL for a path, whatever it looks like", async () => {
   await using directory = await TempDir.make();
   for (const name of ["test", "-A", "a b.ts", "x.ts"]) {
     const path = `${directory.path}/${name}`;
@@ -405,7 +405,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
   });
 }
 
-test("inheritBarrier() gives undefined where there is none and it is optional, and rejects with NotFound elsewhere", async () => {
+test("inheritBarrier() resolves to undefined where there is none and it is optional, and rejects with NotFound elsewhere", async () => {
   for (const permissions of [[], ["--allow-env"]]) {
     const { stdout } = await runParent(
       `

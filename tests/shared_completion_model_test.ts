@@ -7,7 +7,7 @@
  * The code is the library's own, only `Atomics` is replaced. Code cannot be held
  * between two operations, so a thread is run again from its start for each: the
  * operations it has done give what they gave before, and the first new one ends
- * the run and tells what the thread is about to do. That depends on nothing but
+ * the run and reports what the thread is about to do. That depends on nothing but
  * what the thread has seen, so two ways to the same memory, the same sleepers
  * and the same sights go on alike. Each such state is entered once, and still
  * every interleaving is covered, and counted.

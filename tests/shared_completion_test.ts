@@ -124,7 +124,7 @@ Deno.test("SharedCompletion.from() takes a buffer that is longer than need be", 
   assert(completion.tryWait());
 });
 
-Deno.test("SharedCompletion.from() refuses what is no shared buffer", () => {
+Deno.test("SharedCompletion.from() refuses anything but a shared buffer", () => {
   for (
     const [buffer, received] of [
       [new ArrayBuffer(4), "ArrayBuffer"],
@@ -216,7 +216,7 @@ unixTest(
   },
 );
 
-Deno.test("SharedCompletion.wait() rejects for what is no signal, and takes nothing", async () => {
+Deno.test("SharedCompletion.wait() rejects for anything but a signal, and takes nothing", async () => {
   const completion = new SharedCompletion();
   const signal = "1 s" as unknown as AbortSignal;
   await assertRejects(() => completion.wait({ signal }), TypeError);
@@ -224,7 +224,7 @@ Deno.test("SharedCompletion.wait() rejects for what is no signal, and takes noth
   assert(completion.done);
 });
 
-Deno.test("SharedCompletion.wait() that was cancelled swallows no wake-up, even if its thread blocks at once", async () => {
+Deno.test("SharedCompletion.wait() that was canceled swallows no wake-up, even if its thread blocks immediately", async () => {
   const completion = new SharedCompletion();
   const answer = new SharedCompletion();
   const controller = new AbortController();
@@ -237,7 +237,7 @@ Deno.test("SharedCompletion.wait() that was cancelled swallows no wake-up, even 
   await assertRejects(() => wait, DOMException);
 });
 
-Deno.test("SharedCompletion.wait() that was cancelled leaves nothing in the engine's queue", async () => {
+Deno.test("SharedCompletion.wait() that was canceled leaves nothing in the engine's queue", async () => {
   const completion = new SharedCompletion();
   const controller = new AbortController();
   const wait = completion.wait({ signal: controller.signal });
@@ -280,7 +280,7 @@ Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
   });
 });
 
-Deno.test("SharedCompletion.wait() that was cancelled lets the process end", async () => {
+Deno.test("SharedCompletion.wait() that was canceled lets the process end", async () => {
   const output = await runProgram(`
     const controller = new AbortController();
     const wait = completion.wait({ signal: controller.signal });
@@ -460,7 +460,7 @@ type Call =
   | { name: "complete" | "completeAll" | "reinit" }
   | { name: "cancel"; wait: number };
 
-/** Makes calls, and tells all that came of them, in order. */
+/** Makes calls, and returns all their results, in order. */
 async function trace(
   completion: Completion | SharedCompletion,
   calls: Call[],

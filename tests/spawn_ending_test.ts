@@ -13,7 +13,7 @@ import { IS_UNIX, test } from "./_helpers/unix.ts";
 const MEGABYTE = 1024 * 1024;
 
 for (const channel of CHANNELS) {
-  test(`BarrierProcess.unref() lets a parent leave at once over "${channel}"`, async () => {
+  test(`BarrierProcess.unref() lets a parent leave immediately over "${channel}"`, async () => {
     // The child waits for the parent to go: neither would end otherwise.
     const child = childModule(channel, "await barrier.waitAbortion();");
     const { code } = await runParent(`

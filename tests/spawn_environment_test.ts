@@ -90,7 +90,7 @@ async function granted(
   return child.note!;
 }
 
-test("spawnWithBarrier() grants a module nothing, or what it is told to", async () => {
+test("spawnWithBarrier() grants a module nothing, or what its options list", async () => {
   const places = "/tmp/a b localhost:80";
   assertEquals(await granted(undefined), "");
   assertEquals(await granted("none"), "");
@@ -142,7 +142,7 @@ for (const channel of ["stdio", "fd:5"] as const) {
   });
 }
 
-test('spawnWithBarrier() throws when a permission is to be "inherit" that this process holds in part', async () => {
+test('spawnWithBarrier() throws for "inherit" as a permission that this process holds in part', async () => {
   const { stderr } = await runParent(
     `
     for (const permissions of [{ read: "inherit" }, { net: "inherit" }]) {

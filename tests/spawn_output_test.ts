@@ -186,7 +186,7 @@ except BlockingIOError:
           ],
           { stdin: "null", stderr: "inherit" },
         );
-        await Deno.readTextFile(fifo); // from now on stdout is read
+        await Deno.readTextFile(fifo); // after this, stdout is read
         const all = await readSlowly(parent.stdout);
         const output = all.replace(/^\.+/, "");
         assertEquals(output.length, text.length);
@@ -316,7 +316,7 @@ for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
   });
 }
 
-test("BarrierProcess.stdout can be cancelled while the child prints", async () => {
+test("BarrierProcess.stdout can be canceled while the child prints", async () => {
   await using child = shell("yes; echo >&3", { stdout: "piped" });
   await child.stdout.cancel();
   assert(await child.waitNext());

@@ -63,7 +63,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-Deno.test("Barrier.sync() gives false for a module that does not exist", async () => {
+Deno.test("Barrier.sync() resolves to false for a module that does not exist", async () => {
   await using child = spawnWithBarrier("./there/is/none.ts", {
     stderr: "piped",
   });
@@ -119,7 +119,7 @@ test("Barrier drops half a line that a child leaves behind", async () => {
   assertEquals(child.note, undefined);
 });
 
-test("Barrier ignores what a child sends after its abortion", async () => {
+test("Barrier ignores what a child sends after its abort", async () => {
   await using child = shell("printf 'abort why\\n\\n\\n\\377\\n' >&3");
   assert(await child.waitAbortion());
   await child.exited;
@@ -131,7 +131,7 @@ test("Barrier ignores what a child sends after its abortion", async () => {
   );
 });
 
-test("Barrier.signal tells when a child closes its channel and lives on", async () => {
+test("Barrier.signal reports when a child closes its channel and lives on", async () => {
   await using child = shell("exec 3>&-; read -r _", { stdin: "piped" });
   child.place();
   assertFalse(await child.sync());

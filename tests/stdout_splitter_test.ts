@@ -51,7 +51,7 @@ function meaning(line: string): Message {
 
 const utf8 = (value: string) => text(encoder.encode(value));
 
-/** Lines of the protocol: what goes behind the separator, and in front of LF. */
+/** Lines of the protocol: what goes after the separator, and before LF. */
 const protocolLine = fc.oneof(
   fc.constantFrom("", "\r", "abort", "abort\r", "abort ", "+", "+\r"),
   fc.string({ unit: "grapheme", maxLength: 20 })

@@ -108,7 +108,7 @@ scenario("sync_next_local_abort", async (child, parent) => {
   const next = await child.start("syncNext");
   assert(parent.abort());
   assertFalse(await next.result);
-  // The abortion has arrived, so nothing can be placed any more. systemd would
+  // The abort has arrived, so nothing can be placed any more. systemd would
   // see it only at its next read, and its barrier_place() would say true.
   assertFalse(await child.call("place"));
 });
@@ -136,7 +136,7 @@ scenario("wait_abortion_local", async (child, parent) => {
   assert(await child.call("abort"));
   const wait = await child.start("waitAbortion");
   assert(wait.blocked);
-  // The child's abortion has arrived here: barrier_abort() is true in systemd,
+  // The child's abort has arrived here: barrier_abort() is true in systemd,
   // which has not read it yet.
   assertFalse(parent.abort());
   assertFalse(await wait.result);
@@ -146,8 +146,8 @@ scenario("wait_abortion_local_unmatched", async (child, parent) => {
   assert(await child.call("abort"));
   const wait = await child.start("waitAbortion");
   assert(wait.blocked);
-  // Whatever else the parent does, only its own abortion or exit ends it. It
-  // cannot place, as the child's abortion has arrived (systemd's could).
+  // Whatever else the parent does, only its own abort or exit ends it. It
+  // cannot place, as the child's abort has arrived (systemd's could).
   assertFalse(parent.place());
   assertEquals(await child.call("flags"), [true, false]);
   parent.destroy();

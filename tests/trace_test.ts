@@ -128,7 +128,7 @@ test("BARRIER_TRACE=1 prints how a child that is not traced hung up", async () =
   ]);
 });
 
-Deno.test("BARRIER_TRACE=1 prints abortions with their reasons, and what they make void", async () => {
+Deno.test("BARRIER_TRACE=1 prints aborts with their reasons, and what they make void", async () => {
   const { stderr } = await runTraced(
     `
       const process = spawnWithBarrier(child);
@@ -160,7 +160,7 @@ Deno.test("BARRIER_TRACE=1 prints abortions with their reasons, and what they ma
   );
 });
 
-Deno.test("BARRIER_TRACE=1 prints a wait that is cancelled, and each step of an iteration", async () => {
+Deno.test("BARRIER_TRACE=1 prints a wait that is canceled, and each step of an iteration", async () => {
   const { stdout, stderr } = await runTraced(
     `
       await using process = spawnWithBarrier(child);

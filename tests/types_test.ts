@@ -42,7 +42,7 @@ export function mustCompile(
   void [required, optional];
 }
 
-/** Never called: each call has to be an error. */
+/** Never called: each call must be an error. */
 export function mustNotCompile(words: readonly string[]): void {
   // @ts-expect-error: a command has no permissions of Deno's
   spawnWithBarrier(words, { permissions: "none" });

@@ -1,12 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * A child process that does, step by step, what a test tells it. The steps go
+ * A child process that does, step by step, what a test asks for. The steps go
  * over a connection of their own, so the barrier's channel carries nothing but
  * the barrier.
  *
  * No step needs to wait for time to pass. A side's bytes are in the kernel when
- * its call returns, so when a step is done its bytes only have to be read: the
+ * its call returns, so when a step is done its bytes only need to be read: the
  * child waits until it has read as many as were sent to it, and here a few turns
  * of the event loop read what there is.
  */
@@ -35,7 +35,7 @@ export const PEERS: readonly Peer[] = [
     .map((deno) => ({ channel: "stdio" as const, deno })),
 ];
 
-/** What a driven child can be told to do. */
+/** What a driven child can do. */
 export type Call =
   | "place"
   | "abort"

@@ -5,7 +5,7 @@
  * compared with the model after every step, as tokio's loom does for threads.
  *
  * A program is a list of calls. It does not stop at a wait, so that several are
- * pending at once, and one of them may be cancelled at any moment. A program that
+ * pending together, and one of them may be canceled at any moment. A program that
  * does stop is among them: it is the one whose next call comes when the wait has
  * ended.
  *
@@ -19,7 +19,7 @@
  *   run each order of calls and arrivals at one side once.
  * - Every such order occurs: the other side makes all its calls first, and what
  *   it sent is delivered when it is wanted. What a side can send is some
- *   barriers, then maybe an abortion, then maybe the end. That the real one sends
+ *   barriers, then maybe an abort, then maybe the end. That the real one sends
  *   what its model sends is compared as well.
  * - Both sides have the same rules, so one stands for both.
  *
@@ -97,7 +97,7 @@ class Side {
     this.#channel = channel;
   }
 
-  /** What can be cancelled. */
+  /** What can be canceled. */
   get cancels(): Call[] {
     return this.model.waits.flatMap(({ outcome }, wait) =>
       outcome === "pending" ? [{ call: "cancel", wait }] : []
@@ -123,7 +123,7 @@ class Side {
     else this.#channel?.deliver(arrived.map(lineOf as () => string).join(""));
   }
 
-  /** Compares what shows at once. */
+  /** Compares what shows right away. */
   check(): void {
     const { iAborted, theyAborted } = this.#subject.barrier;
     expect(iAborted, this.model.iAborted);
@@ -148,7 +148,7 @@ function expect(actual: unknown, expected: unknown): void {
   throw new Error(`The barrier shows\n  ${actual}\nand not\n  ${expected}`);
 }
 
-/** Explores, and tells what was done in a run that fails. */
+/** Explores, and describes a run that fails. */
 function exploreSteps(
   run: (choose: Choose, done: unknown[]) => Promise<void>,
   log?: (line: string) => void,

@@ -36,7 +36,7 @@ type Meaning = { note: string | undefined } | { reason: string } | undefined;
 export class Reader {
   readonly #source: Source;
   #bytes = "";
-  /** The barriers in front of the end of it all, each by its note. */
+  /** The barriers before the end of it all, each by its note. */
   all: (string | undefined)[] = [];
   /** Those that it took. */
   taken: (string | undefined)[] = [];
@@ -44,7 +44,7 @@ export class Reader {
   reason: string | undefined;
   hasViolation = false;
   hungUp = false;
-  /** What was no line of the protocol, on a child's stdout. */
+  /** What was output and not a line of the protocol, on a child's stdout. */
   output = "";
 
   constructor(source: Source) {
@@ -264,7 +264,7 @@ async function checkStream(source: Source, pieces: string[]): Promise<void> {
   await taking;
   expectEqual(shownBy(barrier, taken), expectedBy(reader));
   expectEqual(output, reader.output);
-  // The error is printed as a whole, and told to the peer.
+  // The error is printed as a whole, and sent to the peer.
   expectPrintable(Deno.inspect(barrier.signal.reason).replaceAll("\n", ""));
   if (!reader.hasViolation) return expectEqual(channel.sent, "");
   const peer = new Reader("over");

@@ -148,7 +148,7 @@ export async function readFlood(newlines: number): Promise<number> {
   return most - before;
 }
 
-/** Places barriers for a child that is stopped, which then takes them at once. */
+/** Places barriers for a child that is stopped, which then consumes all of them. */
 export async function placeUnread(
   channel: BarrierChannelKind,
   barriers: number,

@@ -95,7 +95,7 @@ export class Model {
     return this.waits.some(({ outcome }) => outcome === PENDING);
   }
 
-  /** Lets something happen, and gives what a call returns at once. */
+  /** Lets something happen, and returns what a call returns. */
   apply(event: Event): boolean | void {
     if ("arrived" in event || !TAKES_NOTHING.includes(event.call)) {
       this.#serveReleased();
@@ -131,7 +131,7 @@ export class Model {
     }
   }
 
-  /** What arrives together; an abortion voids what stands in front of it. */
+  /** What arrives together; an abort voids what stands before it. */
   #arrive(messages: Message[]): void {
     if (this.theyAborted || this.destroyed) return;
     if (messages.includes("abortion")) {
@@ -206,7 +206,7 @@ export class Model {
   }
 
   /**
-   * Serves the others from what a cancelled sync had reserved: at the end of the
+   * Serves the others from what a canceled sync had reserved: at the end of the
    * turn, or before anything in it that takes barriers or voids them.
    */
   #serveReleased(): void {

@@ -9,7 +9,7 @@ import { type CommandLine, run, start } from "./run.ts";
 import { readUntil } from "./scripts.ts";
 import { TempDir } from "./temp_dir.ts";
 
-/** Where systems keep the server, which has to be started by its whole path. */
+/** Where systems keep the server, which must be started by its absolute path. */
 export const SSHD = "/usr/sbin/sshd";
 
 /** A running server. The client calls its host `remote`. */

@@ -107,7 +107,7 @@ function makeStorm(seed: number, channel: "fd" | "stdio"): Storm {
     victim,
     outside: way === "inside" ? undefined : {
       signals: makeSignals(random, way === "both"),
-      // A parent's first line tells that it has a child.
+      // A parent's first line says that it has a child.
       lines: random.below(24) + (victim === "parent" ? 1 : 0),
     },
     held,

@@ -83,7 +83,7 @@ export const ENDS: { name: string; act: (fixture: Fixture) => void }[] = [
       channel.deliver("abort\n");
     },
   },
-  { name: "an abortion", act: ({ channel }) => channel.deliver("abort\n") },
+  { name: "an abort", act: ({ channel }) => channel.deliver("abort\n") },
   { name: "a hang-up", act: ({ channel }) => channel.hangUp() },
   { name: "a violation", act: ({ channel }) => channel.deliver("hello\n") },
   { name: "destroy()", act: ({ barrier }) => barrier.destroy() },

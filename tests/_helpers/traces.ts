@@ -2,7 +2,7 @@
 
 /**
  * Replays what systemd's `barrier.c` did on two sides of a barrier, wherever
- * those are. `../testdata/README.md` tells the format of the traces. A child
+ * those are. `../testdata/README.md` describes the format of the traces. A child
  * process may import this: it needs no import map.
  *
  * @module
@@ -32,7 +32,7 @@ export interface Side {
    * come while a wait blocks.
    */
   call(call: Call): void | Promise<void>;
-  /** Tells what the last call has come to; asked once the step has settled. */
+  /** Returns the result of the last call; called once the step has settled. */
   report(): Report | Promise<Report>;
 }
 

@@ -3,7 +3,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-// A thread that does with a shared completion what it is told.
+// A thread that makes the calls of a shared completion that it is sent.
 
 import { completeAndExit, SharedCompletion } from "../../completion.ts";
 

@@ -2,7 +2,7 @@
 
 /**
  * One side of a storm (tests/_helpers/storm.ts): it makes the calls of a program
- * and logs each, before and after. As a process of its own it is told by its
+ * and logs each, before and after. As a process of its own it is directed by its
  * first argument what to do, which is a {@linkcode SideOptions} in JSON.
  *
  * @module
@@ -14,7 +14,7 @@ import type { WaitCall } from "../_helpers/model.ts";
 
 /**
  * A call of a program, some milliseconds without one, or the end of the process
- * that runs it, maybe right behind barriers that it places.
+ * that runs it, maybe right after barriers that it places.
  */
 export type Step =
   | { call: "place"; notes: (string | null)[] }
@@ -23,7 +23,7 @@ export type Step =
   | { pause: number }
   | { die: Death; notes: (string | null)[] };
 
-/** A wait. The program goes on when it has ended or, in the background, at once. */
+/** A wait. The program goes on when it has ended or, in the background, immediately. */
 export interface WaitStep {
   call: WaitCall;
   cancelAfter?: number;
@@ -33,7 +33,7 @@ export interface WaitStep {
 /** How a process ends itself. */
 export type Death = "SIGKILL" | "SIGTERM" | "throw" | "exit";
 
-/** What a side is to do. */
+/** What a side does. */
 export interface SideOptions {
   program: Step[];
   /** The file for its log. */
@@ -50,7 +50,7 @@ export interface SideOptions {
 /** A line of a log. The steps that began are numbered from 0. */
 export type Logged =
   | { began: Step }
-  /** The wait of a step is about to be cancelled. */
+  /** The wait of a step is about to be canceled. */
   | { cancels: number }
   | { ended: number; result: unknown; shown: Shown }
   /** The program has come to its end, and so has every wait. */

@@ -3,7 +3,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-// Uses a shared completion in random order, and tells what came of it.
+// Uses a shared completion in random order, and reports the results.
 
 import { SharedCompletion } from "../../completion.ts";
 import { turnEventLoop } from "../_helpers/event_loop.ts";

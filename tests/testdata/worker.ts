@@ -9,7 +9,7 @@ import { Barrier } from "../../barrier.ts";
 import { BarrierSide, type Call, type Report } from "../_helpers/traces.ts";
 import { Traffic } from "../_helpers/traffic.ts";
 
-/** What the worker is told. */
+/** What the worker is sent. */
 export interface Order {
   /** To make a barrier, to make a call, or only to report. */
   act: "over" | Call | "report";
