@@ -4,6 +4,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { start } from "./_helpers/run.ts";
@@ -91,26 +92,32 @@ test("BarrierProcess.status resolves when what the child printed is forwarded, w
   assertEquals(stdout, `${lines}exit 2\n`);
 });
 
-test("BarrierProcess.status is not delayed by a grandchild that prints later, whose output is forwarded as it comes", async () => {
-  await using directory = await TempDir.make();
-  const fifo = await directory.makeFifo();
-  const script = `(read -r _ <${fifo}; echo late) & echo early; kill -9 $$`;
-  const parent = startParent(
-    `
-    const child = spawnWithBarrier(["sh", "-c", ${json(script)}]);
-    console.log((await child.status).signal);
-    await Deno.stdin.read(new Uint8Array(1)); // stays until the test has seen all
-    `,
-  );
-  const stdout = parent.stdout.getReader();
-  assertEquals(await readUntil(stdout, "SIGKILL\n"), "early\nSIGKILL\n");
-  await Deno.writeTextFile(fifo, "\n");
-  assertEquals(await readUntil(stdout, "\n"), "late\n");
-  await parent.stdin.close();
-  assertEquals((await parent.status).code, 0);
-  await stdout.cancel();
-  await parent.stderr.cancel();
-});
+for (const channel of CHANNELS) {
+  test(`BarrierProcess forgets what a grandchild prints after the exit over "${channel}", and does not end it`, async () => {
+    await using directory = await TempDir.make();
+    const fifo = await directory.makeFifo();
+    const script =
+      `(read -r _ <${fifo}; echo late && echo late && echo survived >${fifo}) & echo early; kill -9 $$`;
+    const parent = startParent(
+      `
+      const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+        channel: "${channel}",
+      });
+      console.log((await child.status).signal);
+      await Deno.stdin.read(new Uint8Array(1)); // until the test has seen all
+      `,
+    );
+    const stdout = parent.stdout.getReader();
+    assertEquals(await readUntil(stdout, "SIGKILL\n"), "early\nSIGKILL\n");
+    await Deno.writeTextFile(fifo, "\n");
+    assertEquals(await Deno.readTextFile(fifo), "survived\n");
+    await parent.stdin.close();
+    assertEquals((await parent.status).code, 0);
+    const { done } = await stdout.read();
+    assert(done);
+    await parent.stderr.cancel();
+  });
+}
 
 /** Reads so little at a time that the writer finds the pipe full. */
 async function readSlowly(stream: ReadableStream<Uint8Array>): Promise<string> {

@@ -11,7 +11,7 @@ const SCANNED_MAX = 4_096;
  * erases the line).
  */
 // deno-lint-ignore no-control-regex -- these are the characters
-const LINE_END = /[\r\n]|\x1b\[(?:1G|2?K)/g;
+export const LINE_END: RegExp = /[\r\n]|\x1b\[(?:1G|2?K)/g;
 
 /** The beginning of such an escape sequence, whose rest may follow. */
 // deno-lint-ignore no-control-regex -- these are the characters

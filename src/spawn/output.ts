@@ -2,28 +2,44 @@
 
 /*
  * What a child prints, on its way to whoever reads it: this process's own stdout
- * or stderr, a stream for the caller, or nobody. On its way the barriers in it
- * are found, and delivered after the output before them.
+ * or stderr, a stream or a function of the caller's, or nobody. On its way the
+ * barriers in it are found, and delivered after the output before them.
  */
 
 import type { Message } from "../barrier/lines.ts";
+import { drained } from "../runtime/drain.ts";
 import { ended, SocketReference } from "../runtime/socket.ts";
 import { readDirectly } from "../runtime/spawned_socket.ts";
 import type { StandardOutput } from "../runtime/standard_output.ts";
-import { now, within } from "../runtime/timers.ts";
-import { drained } from "../runtime/drain.ts";
-import type { Output } from "./options.ts";
+import { now, setImmediate, within } from "../runtime/timers.ts";
 import { LineScanner } from "./line_scanner.ts";
-import { ForwardSink, NullSink, type Sink, StreamSink } from "./sinks.ts";
+import { OutputTail } from "./output_tail.ts";
+import {
+  ForwardSink,
+  LineSink,
+  NullSink,
+  type Sink,
+  type SinkEvents,
+  StreamSink,
+} from "./sinks.ts";
 import { StdoutSplitter } from "./stdout_splitter.ts";
+import { isTurnOver } from "./turn_budget.ts";
 import type { Socket } from "node:net";
+
+/** What becomes of a child's output. One that is inherited has no pipe. */
+export type ChildOutputKind =
+  | "forward"
+  | "piped"
+  | "null"
+  | "errorTail"
+  | ((line: string) => void);
 
 /** What a {@linkcode ChildOutput} is, and what it is for. */
 export interface ChildOutputOptions {
   /** The pipe, read by nobody yet. */
   source: Socket;
   /** What becomes of the output. */
-  kind: Output;
+  kind: ChildOutputKind;
   /** Where it goes if it is forwarded. */
   target: StandardOutput;
   /** Which lines of it count as barriers. */
@@ -41,25 +57,40 @@ export interface ChildOutputOptions {
  */
 export const WRITE_GRACE = 100;
 
+/** How many bytes are read before looking whether the turn has been long enough. */
+const SLICE = 8 * 1024;
+
+const NOTHING = new Uint8Array(0);
+
 /** What a child prints on its stdout, or its stderr. */
 export class ChildOutput {
   /** The pipe. */
   readonly source: Socket;
+  /**
+   * Resolves when the last process that could print has closed the pipe, and
+   * everything in it has been read and delivered.
+   */
+  readonly ended: Promise<void>;
   readonly #reference: SocketReference;
   readonly #sink: Sink;
+  readonly #tail = new OutputTail();
+  readonly #showsTail: boolean;
   readonly #scanner: LineScanner | undefined;
   readonly #splitter: StdoutSplitter | undefined;
   readonly #deliver: (messages: readonly Message[]) => void;
+  /** What has arrived and waits for the next turn of the event loop. */
+  #rest = NOTHING;
+  /** Resolves when that is read. */
+  #reading: Promise<void> | undefined;
   /** Barriers that wait for the output before them, in order, until when. */
   readonly #waiting: { messages: Message[]; deadline: number }[] = [];
   #delivering: Promise<void> | undefined;
-  /**
-   * Resolves when the last process that could print has closed the pipe, and all
-   * that was printed has been read.
-   */
-  readonly ended: Promise<void>;
-  #isEnded = false;
   #draining: Promise<void> | undefined;
+  /** Whether everything must be read, however much the sink holds. */
+  #isDraining = false;
+  /** Whether what comes now is not the child's, which has exited. */
+  #isLetGo = false;
+  #isEnded = false;
   #isFinished = false;
 
   constructor(options: ChildOutputOptions) {
@@ -70,18 +101,14 @@ export class ChildOutput {
     this.#deliver = deliver;
     this.#scanner = readyLine && new LineScanner(readyLine);
     this.#splitter = isChannel ? new StdoutSplitter() : undefined;
-    const events = {
-      onRoom: () => void source.resume(),
+    this.#sink = sinkFor(kind, source, target, {
+      onRoom: () => this.#resume(),
       // The child gets SIGPIPE, unless its output is read for something else.
       onClosed: () => {
         if (!readyLine && !isChannel) source.destroy();
       },
-    };
-    this.#sink = kind === "forward"
-      ? new ForwardSink(target, events)
-      : kind === "piped"
-      ? new StreamSink(source, events)
-      : new NullSink();
+    });
+    this.#showsTail = kind === "errorTail";
     source.on("error", () => {}); // "close" follows
     this.ended = this.#watchEnd();
   }
@@ -96,26 +123,88 @@ export class ChildOutput {
     return this.#isEnded;
   }
 
-  /** Reads what has arrived, and returns whether to go on. */
-  #read(bytes: Uint8Array): boolean {
-    if (this.#splitter) {
-      const { output, messages } = this.#splitter.read(bytes);
-      const found = this.#push(output);
-      this.#deliverInOrder([...found, ...messages]);
-    } else {
-      this.#deliverInOrder(this.#push(bytes));
-    }
-    return !this.#sink.isFull || this.#draining !== undefined;
+  /** The lines that an error shows, if the output is for that. */
+  get tail(): readonly string[] {
+    return this.#showsTail ? this.#tail.lines : [];
   }
 
+  /** The last line that the child has printed. */
+  get lastLine(): string | undefined {
+    return this.#tail.lastLine;
+  }
+
+  /** Why some of what is forwarded could not be written. */
+  get failure(): unknown {
+    return this.#sink instanceof ForwardSink ? this.#sink.failure : undefined;
+  }
+
+  /** Reads what has arrived, and returns whether to go on. */
+  #read(bytes: Uint8Array): boolean {
+    if (this.#isLetGo) return true;
+    if (this.#reading) this.#rest = concat(this.#rest, bytes);
+    else this.#readSlices(bytes);
+    return this.#isWanted;
+  }
+
+  get #isWanted(): boolean {
+    return this.#isDraining ||
+      !this.#sink.isFull && this.#reading === undefined;
+  }
+
+  #resume(): void {
+    if (this.#isWanted) this.source.resume();
+  }
+
+  /** Reads bytes, and leaves what is too much for this turn to the next. */
+  #readSlices(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length;) {
+      const end = this.#isSimple ? bytes.length : start + SLICE;
+      const barriers = this.#readSlice(bytes.subarray(start, end));
+      start = end;
+      if (this.#isSimple || !isTurnOver(barriers)) continue;
+      this.#rest = bytes.slice(start);
+      this.#reading ??= this.#readRest();
+      return;
+    }
+  }
+
+  /** Whether reading is only copying. */
+  get #isSimple(): boolean {
+    return !this.#scanner && !this.#splitter &&
+      !(this.#sink instanceof LineSink);
+  }
+
+  async #readRest(): Promise<void> {
+    do {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const rest = this.#rest;
+      this.#rest = NOTHING;
+      this.#readSlices(rest);
+    } while (this.#rest.length > 0);
+    this.#reading = undefined;
+    this.#resume();
+  }
+
+  /** Reads bytes, and returns how many barriers are in them. */
+  #readSlice(bytes: Uint8Array): number {
+    const { output, messages } = this.#splitter?.read(bytes) ??
+      { output: bytes, messages: [] };
+    const found = [...this.#push(output), ...messages];
+    this.#deliverInOrder(found);
+    return found.length;
+  }
+
+  /** Passes output on, and returns the barriers that its lines count as. */
   #push(bytes: Uint8Array): Message[] {
     if (bytes.length === 0) return [];
     this.#sink.push(bytes);
+    this.#tail.push(bytes);
     return this.#scanner?.read(bytes) ?? [];
   }
 
   async #watchEnd(): Promise<void> {
     await ended(this.source);
+    await this.#reading;
     this.#endLine();
     this.#sink.end();
     await this.#delivering;
@@ -124,7 +213,7 @@ export class ChildOutput {
 
   /** Half a line of the protocol is output. */
   #endLine(): void {
-    if (this.#splitter) this.#push(this.#splitter.end());
+    if (this.#splitter) this.#deliverInOrder(this.#push(this.#splitter.end()));
   }
 
   /**
@@ -139,7 +228,7 @@ export class ChildOutput {
   }
 
   async #deliverWaiting(): Promise<void> {
-    await undefined; // so that what it resets below has been set
+    await undefined; // so that what is reset below has been set
     for (let next; (next = this.#waiting.shift()) !== undefined;) {
       const left = next.deadline - now();
       if (this.#isWriting && left > 0) await within(left, this.#flush());
@@ -156,21 +245,32 @@ export class ChildOutput {
     if (this.#sink instanceof ForwardSink) await this.#sink.flush();
   }
 
-  /** Waits, once it has exited, until what the child printed has been read. */
+  /**
+   * Waits, once it has exited, until what the child printed has been read and
+   * its barriers are delivered. What another process then prints to the same
+   * pipe is read and forgotten: if the pipe were closed, SIGPIPE would end that
+   * process. Only a stream goes on.
+   */
   drain(): Promise<void> {
     return this.#draining ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
-    await undefined; // so that reading goes on whatever the sink holds
+    this.#isDraining = true;
     await drained(this.source);
+    await this.#reading;
+    this.#isDraining = false;
     this.#endLine();
+    if (!this.stream) {
+      this.#isLetGo = true;
+      this.#sink.end();
+    }
     await this.#delivering;
   }
 
-  /** Waits until what is forwarded has been written. */
+  /** Waits until what the child printed has been passed on, or written. */
   async finish(): Promise<void> {
-    if (!(this.#sink instanceof ForwardSink)) return;
+    if (!this.#isHolding) return;
     await this.drain();
     await this.#flush();
     this.#isFinished = true;
@@ -178,12 +278,35 @@ export class ChildOutput {
   }
 
   /**
-   * Sets whether this process stays alive for what it has to forward.
+   * Sets whether this process stays alive for what it has to pass on.
    *
    * @param held Whether it does.
    */
   hold(held: boolean): void {
-    if (!(this.#sink instanceof ForwardSink)) return;
+    if (!this.#isHolding) return;
     this.#reference.hold("output", held && !this.#isFinished);
   }
+
+  get #isHolding(): boolean {
+    return this.#sink instanceof ForwardSink || this.#sink instanceof LineSink;
+  }
+}
+
+function sinkFor(
+  kind: ChildOutputKind,
+  source: Socket,
+  target: StandardOutput,
+  events: SinkEvents,
+): Sink {
+  if (typeof kind === "function") return new LineSink(kind);
+  if (kind === "forward") return new ForwardSink(target, events);
+  if (kind === "piped") return new StreamSink(source, events);
+  return new NullSink();
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(a.length + b.length);
+  whole.set(a);
+  whole.set(b, a.length);
+  return whole;
 }

@@ -2,9 +2,11 @@
 
 /* Where a child's output goes. */
 
+import { LF } from "../barrier/lines.ts";
 import { SocketReference } from "../runtime/socket.ts";
-import { type StandardOutput, writeWhole } from "../runtime/standard_output.ts";
+import type { StandardOutput } from "../runtime/standard_output.ts";
 import { ByteQueue } from "./byte_queue.ts";
+import { type Forwarded, Forwarder } from "./forwarder.ts";
 import type { Socket } from "node:net";
 
 /** How many bytes of a child's output are kept for a reader that is behind. */
@@ -24,6 +26,14 @@ export interface Sink {
   end(): void;
 }
 
+/** What a sink that holds bytes reports. */
+export interface SinkEvents {
+  /** It is no longer full. */
+  onRoom: () => void;
+  /** Nobody wants any more. */
+  onClosed: () => void;
+}
+
 /** Nobody wants the output. */
 export class NullSink implements Sink {
   readonly isFull = false;
@@ -33,66 +43,167 @@ export class NullSink implements Sink {
   end(): void {}
 }
 
-/** What a sink that holds bytes tells. */
-export interface SinkEvents {
-  /** It is no longer full. */
-  onRoom: () => void;
-  /** Nobody wants any more. */
-  onClosed: () => void;
-}
-
 /** The output is written to this process's own stdout or stderr. */
-export class ForwardSink implements Sink {
-  readonly #target: StandardOutput;
+export class ForwardSink implements Sink, Forwarded {
+  readonly #forwarder: Forwarder;
   readonly #events: SinkEvents;
   readonly #queue = new ByteQueue();
-  #writing: Promise<void> | undefined;
+  /** How many bytes were pushed, and how many of them are done with. */
+  #pushed = 0;
+  #written = 0;
   #isBroken = false;
+  #flushes: { position: number; resolve: () => void }[] = [];
+  /** Why some of the output is lost. */
+  failure: unknown;
 
   /**
    * @param target Where to write.
    * @param events Called when it has room, and when nobody reads the target.
    */
   constructor(target: StandardOutput, events: SinkEvents) {
-    this.#target = target;
+    this.#forwarder = Forwarder.to(target);
     this.#events = events;
   }
 
   get isFull(): boolean {
-    return this.#queue.size >= BACKLOG_MAX;
+    return this.size >= BACKLOG_MAX;
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Whether something is still to be written. */
+  get isWriting(): boolean {
+    return this.#written < this.#pushed;
   }
 
   push(bytes: Uint8Array): void {
     if (this.#isBroken) return;
     this.#queue.push(bytes);
-    this.#writing ??= this.#write();
+    this.#pushed += bytes.length;
+    this.#forwarder.add(this);
   }
 
   end(): void {}
 
-  /** Whether something is still to be written. */
-  get isWriting(): boolean {
-    return this.#writing !== undefined;
+  take(upToLineEnd: boolean): Uint8Array {
+    const bytes = this.#queue.shift(upToLineEnd)!;
+    if (!this.isFull) this.#events.onRoom();
+    return bytes;
   }
 
-  /** Waits until all has been written. */
+  onWritten(length: number, error?: unknown): void {
+    this.#written += length;
+    if (error instanceof Deno.errors.BrokenPipe) this.#break();
+    else this.failure ??= error;
+    const done = this.#flushes.filter(({ position }) =>
+      position <= this.#written
+    );
+    if (done.length === 0) return;
+    this.#flushes = this.#flushes.slice(done.length);
+    for (const { resolve } of done) resolve();
+  }
+
+  /** Waits until all that was pushed so far has been written. */
   async flush(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    if (!this.isWriting) return;
+    const position = this.#pushed;
+    await new Promise<void>((resolve) => {
+      this.#flushes.push({ position, resolve });
+    });
   }
 
-  async #write(): Promise<void> {
-    try {
-      for (let bytes; (bytes = this.#queue.shift()) !== undefined;) {
-        if (!this.isFull) this.#events.onRoom();
-        await writeWhole(this.#target, bytes);
-      }
-    } catch {
-      this.#isBroken = true;
-      this.#queue.clear();
-      this.#events.onClosed();
-      this.#events.onRoom();
+  #break(): void {
+    this.#isBroken = true;
+    this.#queue.clear();
+    this.#written = this.#pushed;
+    this.#events.onClosed();
+    this.#events.onRoom();
+  }
+}
+
+/** How many bytes of a longer line are passed to the caller at a time. */
+const PIECE = 64 * 1024;
+
+const CR = 0x0d;
+
+/** The output is passed to a function of the caller's, line by line. */
+export class LineSink implements Sink {
+  readonly isFull = false;
+  readonly #onLine: (line: string) => void;
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** A line whose end has not arrived yet. */
+  #line = new Uint8Array(0);
+  #length = 0;
+  /** Whether a piece of that line was passed on. */
+  #isCut = false;
+
+  /** @param onLine The function. What it throws goes to `reportError()`. */
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  push(bytes: Uint8Array): void {
+    let start = 0;
+    for (let end; (end = bytes.indexOf(LF, start)) >= 0; start = end + 1) {
+      this.#endLine(bytes.subarray(start, end));
     }
-    this.#writing = undefined;
+    if (start < bytes.length) this.#keep(bytes.subarray(start));
+  }
+
+  end(): void {
+    if (this.#length > 0) this.#endLine(new Uint8Array(0));
+  }
+
+  #endLine(rest: Uint8Array): void {
+    if (this.#length > 0 || rest.length > PIECE) {
+      this.#keep(rest);
+      rest = this.#line.subarray(0, this.#length);
+    }
+    const line = rest.at(-1) === CR ? rest.subarray(0, -1) : rest;
+    const isWanted = line.length > 0 || !this.#isCut;
+    const text = this.#decoder.decode(line);
+    this.#length = 0;
+    this.#isCut = false;
+    if (isWanted) this.#pass(text);
+  }
+
+  /** Adds to the unfinished line, and passes on what is too long of it. */
+  #keep(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length;) {
+      if (this.#length === PIECE) this.#cut();
+      const added = bytes.subarray(start, start + PIECE - this.#length);
+      this.#reserve(this.#length + added.length);
+      this.#line.set(added, this.#length);
+      this.#length += added.length;
+      start += added.length;
+    }
+  }
+
+  #cut(): void {
+    const text = this.#decoder.decode(this.#line.subarray(0, this.#length), {
+      stream: true, // a character may be cut as well
+    });
+    this.#length = 0;
+    this.#isCut = true;
+    this.#pass(text);
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#line.length) return;
+    const size = Math.min(PIECE, Math.max(256, 2 * length));
+    const line = new Uint8Array(size);
+    line.set(this.#line.subarray(0, this.#length));
+    this.#line = line;
+  }
+
+  #pass(text: string): void {
+    try {
+      this.#onLine(text);
+    } catch (error) {
+      reportError(error);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { readDirectly } from "../runtime/spawned_socket.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { ChildInput } from "./child_input.ts";
-import { ChildOutput } from "./output.ts";
+import { ChildOutput, type ChildOutputKind } from "./output.ts";
 import type { Message } from "../barrier/lines.ts";
 
 /** Connects the pipes of a child with its barrier and with its streams. */
@@ -34,7 +34,7 @@ export class Streams {
       readDirectly(launched.socket, (bytes) => this.channel.receive(bytes));
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
-      kind: stdout,
+      kind: stdout as ChildOutputKind,
       target: Deno.stdout,
       readyLine,
       isChannel: !socket,
@@ -42,7 +42,7 @@ export class Streams {
     });
     this.stderr = launched.stderr && new ChildOutput({
       source: launched.stderr,
-      kind: stderr,
+      kind: stderr as ChildOutputKind,
       target: Deno.stderr,
       readyLine,
       deliver,
@@ -79,8 +79,10 @@ export class Streams {
    * been delivered.
    */
   async drainBarriers(): Promise<void> {
-    await this.channel.drain();
-    await Promise.all(this.#sources.map((output) => output.drain()));
+    await Promise.all([
+      this.channel.drain(),
+      ...this.#sources.map((output) => output.drain()),
+    ]);
   }
 
   /** Resolves when what an exited child had printed has been read. */
