@@ -41,11 +41,28 @@ export * from "./inherit.ts";
  * - `"inherit"`: it is shared with this process, including its terminal, so the
  *   child can outlive this process.
  * - `"null"`: it is discarded.
+ * - `"errorTail"`: nobody sees it, but its last lines stand in the errors of this
+ *   process: at most 20 lines and 4 KiB, without control characters.
+ * - a function: it is called with each line, including its colors but without its
+ *   line ending. A line longer than 64 KiB comes in pieces. Lines printed before
+ *   a barrier come before a wait for that barrier resolves. What the function
+ *   throws is passed to `reportError`.
  */
-export type BarrierOutput = "forward" | "piped" | "inherit" | "null";
+export type BarrierOutput =
+  | "forward"
+  | "piped"
+  | "inherit"
+  | "null"
+  | "errorTail"
+  | ((line: string) => void);
 
 /** Options for {@linkcode spawnWithBarrier} that apply to every child. */
 export interface SpawnCommandOptions {
+  /**
+   * What errors and traces call the child, instead of the name of its program:
+   * at most 40 printable characters.
+   */
+  name?: string | undefined;
   /** Additional arguments for the command, or arguments for the module. */
   args?: readonly string[] | undefined;
   /** The child's working directory; by default that of this process. */
@@ -118,6 +135,24 @@ export interface SpawnCommandOptions {
    */
   processGroup?: boolean | undefined;
   /**
+   * Whether the child is stopped when this process ends. Without it, a child that
+   * does not use its barrier keeps running as an orphan.
+   *
+   * - `SIGINT`, `SIGTERM` and `SIGHUP` first stop all such children, as `await
+   *   using` does, and then end this process. A second signal kills them and this
+   *   process immediately.
+   * - `Deno.exit()` and a restart of `deno run --watch` send `stopSignal`.
+   * - After an uncaught error, Deno kills the child.
+   *
+   * It does not help if this process is killed by `SIGKILL`. Pass `false` in a
+   * program that handles those signals itself.
+   *
+   * The default is `true` with `readyLine` or `processGroup`, and `false`
+   * otherwise, because a child that uses its barrier sees that this process
+   * exits.
+   */
+  endWithParent?: boolean | undefined;
+  /**
    * Stops the child when aborted, as `await using` does. The barrier is aborted
    * with the signal's reason, which is the `cause` of the barrier's own error.
    * If the signal is already aborted, the call throws its reason.
@@ -165,7 +200,11 @@ export interface SpawnModuleOptions extends SpawnCommandOptions {
 
 /** Options for {@linkcode BarrierProcess.ready}. */
 export interface BarrierReadyOptions extends BarrierWaitOptions {
-  /** How long to wait, in milliseconds. By default there is no limit. */
+  /**
+   * How long to wait, in milliseconds. `Infinity` waits without a limit.
+   *
+   * @default {60000}
+   */
   timeout?: number | undefined;
 }
 
@@ -222,17 +261,17 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    */
   readonly stderr: Deno.SubprocessReadableStream;
   /**
-   * Waits until the process places its next barrier, as `waitNext()` does, and
-   * rejects where that gives `false`. So `Promise.all` fails fast, and a script
-   * cannot go on with a process that died.
+   * Waits until the process is ready: consumes its next barrier, and resolves to
+   * the note of that barrier. Unlike {@linkcode Barrier.prototype.receive} it has
+   * a time limit, and its errors name the process and say how it ended.
    *
-   * @param options How long to wait, and a signal to cancel the wait.
-   * @returns {@linkcode Barrier.prototype.note}: the text of the newest barrier
-   * that had one.
-   * @throws {BarrierAbortedError} If the barrier was aborted, or the process is
-   * gone. The message names the process.
-   * @throws {DOMException} With the name `TimeoutError`, if the time is over.
-   * @throws {TypeError} If `timeout` is no number.
+   * @param options How long to wait, and a signal that cancels the wait.
+   * @returns The note of the barrier; `undefined` if it has none.
+   * @throws {BarrierAbortedError} If the barrier was aborted, or the process has
+   * exited.
+   * @throws {DOMException} With the name `TimeoutError`, if the time is over. It
+   * quotes the last line that the process printed, if this process reads it.
+   * @throws {TypeError} If `timeout` is not a number.
    * @throws {RangeError} If `timeout` is out of range.
    *
    * @example Usage
@@ -241,11 +280,32 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * import { assertEquals, assertRejects } from "@std/assert";
    *
    * await using child = spawnWithBarrier(["sh", "-c", "echo 8000 >&3"]);
-   * assertEquals(await child.ready({ timeout: 60_000 }), "8000");
+   * assertEquals(await child.ready(), "8000");
    * await assertRejects(() => child.ready(), Error, "exited with code 0");
    * ```
    */
   ready(options?: BarrierReadyOptions): Promise<string | undefined>;
+  /**
+   * Waits until the process has exited with code 0, and its output is written.
+   *
+   * @param options A signal that cancels the wait.
+   * @returns A promise that resolves then.
+   * @throws {BarrierAbortedError} If the process exits with another code, or is
+   * killed by a signal. The message names the process and says how it ended.
+   *
+   * @example Usage
+   * ```ts
+   * import { spawnWithBarrier } from "@ipc/barrier/spawn";
+   * import { assertRejects } from "@std/assert";
+   *
+   * await using migration = spawnWithBarrier(["true"]);
+   * await migration.finished();
+   *
+   * await using broken = spawnWithBarrier(["false"]);
+   * await assertRejects(() => broken.finished(), Error, "exited with code 1");
+   * ```
+   */
+  finished(options?: BarrierWaitOptions): Promise<void>;
   /**
    * Sends a signal to the process or, with `processGroup`, to its group.
    *

@@ -235,17 +235,17 @@ test('BarrierProcess.stdout and its kin throw unless they are "piped"', async ()
   assertThrows(
     () => child.stdin,
     TypeError,
-    "Cannot get 'stdin': it is not piped",
+    `Cannot get 'stdin': it is not piped; pass stdin: "piped"`,
   );
   assertThrows(
     () => child.stdout,
     TypeError,
-    "Cannot get 'stdout': it is not piped",
+    `Cannot get 'stdout': it is not piped; pass stdout: "piped"`,
   );
   assertThrows(
     () => child.stderr,
     TypeError,
-    "Cannot get 'stderr': it is not piped",
+    `Cannot get 'stderr': it is not piped; pass stderr: "piped"`,
   );
 });
 

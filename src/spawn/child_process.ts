@@ -19,8 +19,10 @@
  */
 
 import { Barrier } from "../../barrier.ts";
-import type { InternalOptions } from "../barrier/channel.ts";
-import { BarrierAbortedError } from "../barrier/error.ts";
+import type {
+  BarrierWaitOptions,
+  InternalOptions,
+} from "../barrier/channel.ts";
 import { exitOf } from "../runtime/exit.ts";
 import { surviveErrors } from "../runtime/process.ts";
 import { EventLoopReference, within } from "../runtime/timers.ts";
@@ -29,7 +31,7 @@ import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { WRITE_GRACE } from "./output.ts";
 import { SignalTarget } from "./process_group.ts";
-import { ready, type ReadyOptions } from "./readiness.ts";
+import { Readiness, type ReadyOptions } from "./readiness.ts";
 import { Streams } from "./streams.ts";
 import { traced } from "./tracing.ts";
 import type { ChildProcess as NodeChildProcess } from "node:child_process";
@@ -52,6 +54,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   readonly #process: NodeChildProcess;
   readonly #streams: Streams;
   readonly #target: SignalTarget;
+  readonly #readiness: Readiness;
   /** Keeps this process alive while the child runs, unless it is unref'ed. */
   readonly #running = new EventLoopReference();
   #exit: Deno.CommandStatus | undefined;
@@ -71,6 +74,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     this.#label = `child process ${pid} (${plan.name})`;
     this.#process = launched.process;
     this.#streams = streams;
+    this.#readiness = new Readiness(plan, this.#label, streams);
     this.#target = new SignalTarget(
       launched.process,
       this.#label,
@@ -100,7 +104,11 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   }
 
   ready(options?: ReadyOptions): Promise<string | undefined> {
-    return ready(this, this.#label, this.#plan.readyLine, options);
+    return this.#readiness.ready(this, options);
+  }
+
+  finished(options?: BarrierWaitOptions): Promise<void> {
+    return this.#readiness.finished(this.status, options?.signal);
   }
 
   kill(signal: Deno.Signal | number = "SIGTERM"): void {
@@ -165,9 +173,9 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     await this.#streams.drainBarriers();
     // So that the child's last words are visible before the error.
     await within(WRITE_GRACE, this.#streams.finish());
-    const { signal, code } = this.#exit!;
-    const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
-    this.#streams.channel.hangUp(this.#error("exited", how));
+    this.#streams.channel.hangUp(
+      this.#readiness.error({ kind: "exited", status: this.#exit }),
+    );
   }
 
   /** Waits for the exit, for the hang-up, and for output to be written. */
@@ -184,15 +192,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     await channel.ended;
     await within(EXIT_GRACE, this.exited);
     if (this.#exit) return; // which says more
-    channel.end(this.#error("closed", "closed its channel"));
-  }
-
-  #error(kind: "exited" | "closed", what: string): BarrierAbortedError {
-    return new BarrierAbortedError(`C${this.#label.slice(1)} ${what}`, {
-      kind,
-      side: "peer",
-      status: this.#exit,
-    });
+    channel.end(this.#readiness.error({ kind: "closed", status: undefined }));
   }
 }
 

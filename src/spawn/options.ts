@@ -32,6 +32,7 @@ export interface Plan {
   readonly stderr: Output;
   readonly readyLine: RegExp | undefined;
   readonly processGroup: boolean;
+  readonly endWithParent: boolean;
   readonly signal: AbortSignal | undefined;
   /** In milliseconds, as is `stopGracePeriod`. */
   readonly exitGracePeriod: number;
@@ -57,10 +58,22 @@ export interface ModuleProgram {
 export type Input = "inherit" | "piped" | "null";
 
 /** Where a child's stdout or stderr goes. */
-export type Output = "forward" | "piped" | "inherit" | "null";
+export type Output =
+  | "forward"
+  | "piped"
+  | "inherit"
+  | "null"
+  | "errorTail"
+  | ((line: string) => void);
 
 const INPUTS = ["inherit", "piped", "null"] as const;
-const OUTPUTS = ["forward", "piped", "inherit", "null"] as const;
+const OUTPUTS = [
+  "forward",
+  "piped",
+  "inherit",
+  "null",
+  "errorTail",
+] as const;
 
 /** The limit of open files on Linux, unless an administrator raised it. */
 const LAST_FD = 2 ** 20 - 1;
@@ -109,8 +122,10 @@ export function resolve(target: unknown, options: unknown): Plan {
     readyLine !== undefined,
   );
   const clearEnv = booleanOption("clearEnv", option("clearEnv"));
+  const processGroup = processGroupOption(option("processGroup"));
+  const name = nameOption(option("name")) ?? nameOf(program);
   return {
-    name: nameOf(program),
+    name,
     program,
     args,
     cwd: cwdOption(option("cwd")),
@@ -121,7 +136,13 @@ export function resolve(target: unknown, options: unknown): Plan {
     stdout,
     stderr,
     readyLine,
-    processGroup: processGroupOption(option("processGroup")),
+    processGroup,
+    endWithParent: booleanOption(
+      "endWithParent",
+      option("endWithParent"),
+      // Such a child cannot see that this process has exited.
+      readyLine !== undefined || processGroup,
+    ),
     signal,
     exitGracePeriod: milliseconds(
       "Cannot spawn a child",
@@ -315,7 +336,10 @@ function channelOption(value: unknown): number | undefined {
 }
 
 function inputOption(value: unknown, fd: number | undefined): Input {
-  const stdin = oneOf("stdin", value ?? "inherit", INPUTS);
+  const stdin = INPUTS.find((item) => item === (value ?? "inherit"));
+  if (stdin === undefined) {
+    throw invalid(`'stdin' must be one of ${listOf(INPUTS)}`, value);
+  }
   if (fd === undefined && value !== undefined && stdin !== "null") {
     throw invalid(
       `'stdin' must be "null" or left out with the channel "stdio", which uses the child's stdin`,
@@ -331,11 +355,10 @@ function outputOptions(
   fd: number | undefined,
   isScanned: boolean,
 ): { stdout: Output; stderr: Output } {
-  const stdout = oneOf("stdout", stdoutValue ?? "forward", OUTPUTS);
-  const stderr = oneOf(
+  const stdout = outputOption("stdout", stdoutValue ?? "forward");
+  const stderr = outputOption(
     "stderr",
     stderrValue ?? (isScanned ? "forward" : "inherit"),
-    OUTPUTS,
   );
   if (fd === undefined && stdout === "inherit") {
     throw invalid(
@@ -352,18 +375,20 @@ function outputOptions(
   return { stdout, stderr };
 }
 
-function oneOf<T extends string>(
-  name: string,
-  value: unknown,
-  allowed: readonly T[],
-): T {
-  const found = allowed.find((item) => item === value);
+function outputOption(name: string, value: unknown): Output {
+  if (typeof value === "function") return value as (line: string) => void;
+  const found = OUTPUTS.find((item) => item === value);
   if (found !== undefined) return found;
-  const list = allowed.map((item) => `"${item}"`);
   throw invalid(
-    `'${name}' must be ${list.slice(0, -1).join(", ")} or ${list.at(-1)}`,
+    `'${name}' must be ${
+      listOf(OUTPUTS)
+    } or a function that is called with each line`,
     value,
   );
+}
+
+function listOf(values: readonly string[]): string {
+  return values.map((value) => `"${value}"`).join(", ");
 }
 
 function readyLineOption(value: unknown): RegExp | undefined {
@@ -371,9 +396,25 @@ function readyLineOption(value: unknown): RegExp | undefined {
   throw invalid("'readyLine' must be a regular expression", value);
 }
 
-function booleanOption(name: string, value: unknown): boolean {
-  if (value === undefined || typeof value === "boolean") return value ?? false;
+function booleanOption(
+  name: string,
+  value: unknown,
+  otherwise = false,
+): boolean {
+  if (value === undefined) return otherwise;
+  if (typeof value === "boolean") return value;
   throw invalid(`'${name}' must be a boolean`, value);
+}
+
+function nameOption(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const isName = typeof value === "string" && value !== "" &&
+    value === cut(value, NAME_MAX);
+  if (isName) return value;
+  throw invalid(
+    `'name' must be 1 to ${NAME_MAX} printable characters`,
+    value,
+  );
 }
 
 function cwdOption(value: unknown): string | URL | undefined {

@@ -1,11 +1,23 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/* Waiting until a child is ready, with errors that name the child. */
+/* Waiting until a child is ready or has finished, with errors that say why not. */
 
 import type { Barrier } from "../../barrier.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
-import { clearTimeout, setTimeout } from "../runtime/timers.ts";
-import { milliseconds } from "./options.ts";
+import { cut } from "../barrier/lines.ts";
+import {
+  clearTimeout,
+  EventLoopReference,
+  setTimeout,
+} from "../runtime/timers.ts";
+import { milliseconds, type Plan } from "./options.ts";
+import type { Streams } from "./streams.ts";
+
+/** How long, in milliseconds, `ready()` waits by default. */
+const READY_TIMEOUT = 60_000;
+
+/** How many characters of a line, or of an expression, an error shows. */
+const LINE_MAX = 200;
 
 /** The options of `ready()`. */
 export interface ReadyOptions {
@@ -13,58 +25,173 @@ export interface ReadyOptions {
   signal?: AbortSignal | undefined;
 }
 
-/**
- * Waits for a child's next barrier, and resolves to its note.
- *
- * @param label What errors call the child.
- * @throws {BarrierAbortedError} If there will not be one.
- * @throws {DOMException} With the name `TimeoutError`, if it takes too long.
- */
-export async function ready(
-  child: Barrier,
-  label: string,
-  readyLine: RegExp | undefined,
-  { timeout, signal }: ReadyOptions = {},
-): Promise<string | undefined> {
-  if (timeout !== undefined) {
-    milliseconds(`Cannot wait for ${label}`, "timeout", timeout);
+/** What an error knows of a child that has exited, or has closed its channel. */
+type Ending = Pick<BarrierAbortedError, "kind" | "status">;
+
+/** Waits for a child, and explains in its errors what the child did instead. */
+export class Readiness {
+  readonly #plan: Plan;
+  /** What errors call the child: "child process 4711 (sh)". */
+  readonly #label: string;
+  readonly #streams: Streams;
+  #wasReady = false;
+
+  constructor(plan: Plan, label: string, streams: Streams) {
+    this.#plan = plan;
+    this.#label = label;
+    this.#streams = streams;
   }
-  const timer = new AbortController();
-  const timeoutId = timeout === undefined
-    ? undefined
-    : setTimeout(() => timer.abort(), timeout);
-  try {
-    const signals = signal ? [signal, timer.signal] : [timer.signal];
-    const isReady = await child.waitNext({ signal: AbortSignal.any(signals) });
-    if (isReady) return child.note;
-  } catch (error) {
-    if (error !== timer.signal.reason) throw error;
-    const why = readyLine ? `: no line of its output matched ${readyLine}` : "";
-    const message = `C${
-      label.slice(1)
-    } was not ready within ${timeout} ms${why}`;
-    throw new DOMException(message, "TimeoutError");
-  } finally {
-    clearTimeout(timeoutId);
+
+  /**
+   * Waits for the child's next barrier, and resolves to its note.
+   *
+   * @throws {BarrierAbortedError} If there will not be one.
+   * @throws {DOMException} With the name `TimeoutError`, if it takes too long.
+   */
+  async ready(
+    barrier: Barrier,
+    { timeout = READY_TIMEOUT, signal }: ReadyOptions = {},
+  ): Promise<string | undefined> {
+    if (timeout !== Infinity) {
+      milliseconds(`Cannot wait for ${this.#label}`, "timeout", timeout);
+    }
+    const timer = new AbortController();
+    const timeoutId = timeout === Infinity
+      ? undefined
+      : setTimeout(() => timer.abort(), timeout);
+    try {
+      const note = await barrier.receive({
+        signal: AbortSignal.any(
+          signal ? [signal, timer.signal] : [
+            timer.signal,
+          ],
+        ),
+      });
+      this.#wasReady = true;
+      return note;
+    } catch (error) {
+      if (error === timer.signal.reason) throw this.#timedOut(timeout);
+      if (!(error instanceof BarrierAbortedError)) throw error;
+      throw this.#notReady(error);
+    } finally {
+      clearTimeout(timeoutId);
+    }
   }
-  throw notReady(child.signal.reason, label);
+
+  /**
+   * Waits until the child has exited with code 0 and its output is written.
+   *
+   * @param status Resolves then.
+   * @throws {BarrierAbortedError} If it exits in another way.
+   */
+  async finished(
+    status: Promise<Deno.CommandStatus>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const waiting = new EventLoopReference();
+    waiting.hold(true);
+    try {
+      const ending = await unlessAborted(status, signal);
+      if (!ending.success) {
+        throw this.error({ kind: "exited", status: ending });
+      }
+    } finally {
+      waiting.hold(false);
+    }
+  }
+
+  /** Makes the error of a child that has exited, or has closed its channel. */
+  error({ kind, status }: Ending): BarrierAbortedError {
+    const what = kind === "closed"
+      ? "closed its channel"
+      : `${howItExited(status!)}${this.#tail()}`;
+    return this.#abortedError(what, { kind, status });
+  }
+
+  #notReady(error: BarrierAbortedError): BarrierAbortedError {
+    const { kind, side, reason, status } = error;
+    if (kind !== "exited" && kind !== "closed") {
+      return new BarrierAbortedError(
+        `${capitalized(this.#label)} is not ready: ${error.message}`,
+        { kind, side, reason, status, cause: error.cause ?? error },
+      );
+    }
+    const how = status ? howItExited(status) : "closed its channel";
+    const what = this.#wasReady
+      ? `was ready, then ${how}`
+      : status?.code === 0
+      ? `${how} before it was ready; use finished() to wait for a program to end`
+      : how;
+    return this.#abortedError(`${what}${this.#tail()}`, { kind, status });
+  }
+
+  #abortedError(what: string, { kind, status }: Ending): BarrierAbortedError {
+    return new BarrierAbortedError(`${capitalized(this.#label)} ${what}`, {
+      kind,
+      side: "peer",
+      status,
+    });
+  }
+
+  #timedOut(timeout: number): DOMException {
+    const { stdout, stderr } = this.#streams;
+    const line = stderr?.lastLine ?? stdout?.lastLine;
+    const printed = line === undefined
+      ? ""
+      : `; the last line that it printed: ${cut(line, LINE_MAX)}`;
+    return new DOMException(
+      `${
+        capitalized(this.#label)
+      } was not ready within ${timeout} ms: ${this.#whatIsMissing()}${printed}`,
+      "TimeoutError",
+    );
+  }
+
+  #whatIsMissing(): string {
+    const { readyLine, program } = this.#plan;
+    if (readyLine) {
+      return `no line of its output matched ${
+        cut(String(readyLine), LINE_MAX)
+      }`;
+    }
+    const hint = program.kind === "module"
+      ? "does it call inheritBarrier() and place()?"
+      : "for a program that does not use barriers, pass 'readyLine' or 'readyUrl'";
+    return `it placed no barrier; ${hint}`;
+  }
+
+  /** The last lines that the child printed, where they go to an error. */
+  #tail(): string {
+    const { stdout, stderr } = this.#streams;
+    const lines = [...stdout?.tail ?? [], ...stderr?.tail ?? []];
+    if (lines.length === 0) return "";
+    return lines.length === 1
+      ? `: ${lines[0]}`
+      : `:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  }
 }
 
-/** Makes the error for a child that will not be ready. */
-function notReady(
-  error: BarrierAbortedError,
-  label: string,
-): BarrierAbortedError {
-  const { message, kind, side, reason, status, cause } = error;
-  const name = `C${label.slice(1)}`;
-  return new BarrierAbortedError(
-    message.startsWith(name) ? message : `${name} is not ready: ${message}`,
-    {
-      kind,
-      side,
-      reason,
-      status,
-      ...cause === undefined ? {} : { cause },
-    },
-  );
+function howItExited({ code, signal }: Deno.CommandStatus): string {
+  return signal ? `was killed by ${signal}` : `exited with code ${code}`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Waits for a promise that does not reject, unless a signal is aborted. */
+function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then((value) => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(value);
+    });
+  });
 }
