@@ -13,6 +13,7 @@ import {
 } from "@std/assert";
 import {
   BarrierAbortedError,
+  type BarrierProcess,
   type SpawnCommandOptions,
   spawnWithBarrier,
 } from "../mod.ts";
@@ -92,6 +93,12 @@ for (
       IDLE,
       { readyLine: /ready/ },
       "no line of its output matched /ready/",
+    ],
+    [
+      "the last line of its stderr",
+      `echo starting; echo no database >&2; ${IDLE}`,
+      { readyLine: /ready/ },
+      "no line of its output matched /ready/; the last line that it printed: no database",
     ],
   ] as [string, string, SpawnCommandOptions, string][]
 ) {
@@ -220,6 +227,36 @@ test("BarrierProcess.finished() keeps the program alive for an unreferenced chil
     `),
   ]);
   assertEquals(stdout, "finished\n");
+});
+
+/** All errors of a child that report how it ended. */
+async function endings(child: BarrierProcess): Promise<string[]> {
+  await child.status;
+  return [
+    await messageOf(() => child.finished()),
+    await messageOf(() => child.ready()),
+    await messageOf(() => Promise.reject(child.signal.reason)),
+  ];
+}
+
+for (const stream of ["stdout", "stderr"] as const) {
+  const fd = stream === "stdout" ? 1 : 2;
+  test(`spawnWithBarrier() puts the last line of "errorTail" on ${stream} in every error`, async () => {
+    await using child = shell(
+      `printf '\\033[31mFATAL\\033[m: no socket\\n' >&${fd}; exit 1`,
+      { [stream]: "errorTail" },
+    );
+    const expected = "(sh) exited with code 1: FATAL: no socket";
+    assertEquals(await endings(child), [expected, expected, expected]);
+  });
+}
+
+test(`spawnWithBarrier() indents several lines of "errorTail" below the message`, async () => {
+  await using child = shell("echo one >&2; echo two >&2; exit 1", {
+    stderr: "errorTail",
+  });
+  const expected = "(sh) exited with code 1:\n  one\n  two";
+  assertEquals(await endings(child), [expected, expected, expected]);
 });
 
 test("spawnWithBarrier() calls a child by its 'name' in errors", async () => {

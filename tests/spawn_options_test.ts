@@ -152,19 +152,19 @@ test("spawnWithBarrier() throws for an option that is not valid", () => {
       ["sh"],
       { stdin: "pipe" },
       TypeError,
-      `'stdin' must be "inherit", "piped" or "null", received "pipe"`,
+      `'stdin' must be one of "inherit", "piped", "null", received "pipe"`,
     ],
     [
       ["sh"],
       { stdout: 1 },
       TypeError,
-      `'stdout' must be "forward", "piped", "inherit" or "null", received 1`,
+      `'stdout' must be "forward", "piped", "inherit", "null", "errorTail" or a function that is called with each line, received 1`,
     ],
     [
       ["sh"],
       { stderr: "no" },
       TypeError,
-      `'stderr' must be "forward", "piped", "inherit" or "null", received "no"`,
+      `'stderr' must be "forward", "piped", "inherit", "null", "errorTail" or a function that is called with each line, received "no"`,
     ],
     [
       ["sh"],

@@ -118,16 +118,6 @@ export class ChildOutput {
     return this.#sink instanceof StreamSink ? this.#sink.stream : undefined;
   }
 
-  /** The last lines, for an error; see `"errorTail"`. */
-  get tail(): readonly string[] {
-    return [];
-  }
-
-  /** The last line that was printed. */
-  get lastLine(): string | undefined {
-    return undefined;
-  }
-
   /** Whether {@linkcode ChildOutput.ended} has resolved. */
   get isEnded(): boolean {
     return this.#isEnded;
