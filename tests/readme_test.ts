@@ -189,15 +189,28 @@ test("recipes.md runs a server of one's own alone", ["server.ts"], async (
   await reader.cancel();
 });
 
+for (const file of ["timeout.ts", "migrate.ts", "first.ts"]) {
+  test(
+    `recipes.md shows the errors that ${file} prints`,
+    [file],
+    async (files) => {
+      const program = BLOCKS.findIndex(({ text }) =>
+        text.startsWith(`// ${file}\n`)
+      );
+      assertEquals(
+        await files.run(file),
+        BLOCKS[program + 1]!.text.replaceAll(/process \d+/g, "process PID"),
+      );
+    },
+    { ignore: !IS_UNIX },
+  );
+}
+
 test(
-  "recipes.md shows the errors of a child that is not ready",
-  ["timeout.ts"],
+  "recipes.md prints the lines of a child with a prefix",
+  ["prefix.ts"],
   async (files) => {
-    const shown = BLOCKS.find(({ text }) => text.startsWith("TimeoutError"))!;
-    assertEquals(
-      await files.run("timeout.ts"),
-      shown.text.replaceAll(/process \d+/g, "process PID"),
-    );
+    assertEquals(await files.run("prefix.ts"), "[api] listening\n");
   },
   { ignore: !IS_UNIX },
 );
