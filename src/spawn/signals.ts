@@ -1,0 +1,242 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/*
+ * What becomes of children when a signal, `Deno.exit()` or a restart by
+ * `--watch` ends this process.
+ *
+ * The listeners exist only while there is something to do at a signal: a child
+ * with `endWithParent`, or a main function that runs.
+ */
+
+import { restartGrace } from "../runtime/watch.ts";
+import { EventLoopReference, now, within } from "../runtime/timers.ts";
+
+/** A signal that asks this process to end. */
+export type EndSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK";
+
+const SIGNALS: readonly EndSignal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+const NUMBERS: Record<EndSignal, number> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGTERM: 15,
+  SIGBREAK: 21,
+};
+
+/**
+ * How long, in milliseconds, the same request to end can take to arrive again.
+ * `deno task` and `npm run` pass on a Ctrl-C that the terminal has sent already,
+ * `--watch` adds a SIGTERM, and a terminal that is closed sends SIGHUP twice.
+ */
+const REPEAT_MAX = 200;
+
+/** How long, in milliseconds, this process may take to die of a signal. */
+const DEATH_GRACE = 500;
+
+/** How often children are stopped that are started while others are. */
+const ROUNDS = 3;
+
+/** A child, as far as the end of this process concerns it. */
+export interface Stoppable {
+  /** What messages call it. */
+  readonly label: string;
+  /** Stops it as `await using` does. */
+  stop(): Promise<void>;
+  /**
+   * Sends it `stopSignal`, while this process ends: by then nobody can wait for
+   * it, and it must be left to stop by itself.
+   */
+  signalStop(): void;
+  /** Sends it SIGKILL. */
+  kill(): void;
+}
+
+/** A main function that runs, and does what a signal asks for. */
+export interface Main {
+  /** Resolves when the function has ended. */
+  readonly ended: Promise<unknown>;
+  /** Tells the function to end. */
+  onSignal(signal: EndSignal): void;
+}
+
+/** Children that this process waits for, and whether they end with it. */
+const children = new Map<Stoppable, boolean>();
+const mains = new Set<Main>();
+
+/** The first signal, and when it arrived. */
+let received: { signal: EndSignal; at: number } | undefined;
+
+/** Whether the listeners have been added. */
+let isListening = false;
+
+/** Whether nothing more keeps this process from dying of the signal. */
+let isDying = false;
+
+/**
+ * Registers a child that runs and that keeps this process alive.
+ *
+ * @param endsWithParent Whether it is stopped when this process ends.
+ * @returns What removes it again: call it when the child has exited, and when it
+ * no longer keeps this process alive.
+ */
+export function registerChild(
+  child: Stoppable,
+  endsWithParent: boolean,
+): () => void {
+  children.set(child, endsWithParent);
+  update();
+  return () => {
+    children.delete(child);
+    update();
+  };
+}
+
+/** The children that {@linkcode registerChild} has registered. */
+export function registeredChildren(): Stoppable[] {
+  return [...children.keys()];
+}
+
+/**
+ * Registers a main function, which then decides when children are stopped.
+ *
+ * @returns What removes it again.
+ */
+export function registerMain(main: Main): () => void {
+  mains.add(main);
+  update();
+  if (received !== undefined) main.onSignal(received.signal);
+  return () => {
+    mains.delete(main);
+    update();
+  };
+}
+
+/**
+ * Whether this process is about to die of a signal that a terminal sends to all
+ * its programs. A child without a process group of its own has got it too.
+ */
+export function isInterrupted(): boolean {
+  return received !== undefined && received.signal !== "SIGTERM";
+}
+
+/** Whether a process has died of a signal that asks it to end. */
+export function hasDiedOfSignal(
+  { signal, code }: Deno.CommandStatus,
+): boolean {
+  return signal === null
+    ? Object.values(NUMBERS).includes(code - 128)
+    : Object.hasOwn(NUMBERS, signal);
+}
+
+/** The children that end with this process. */
+function endingChildren(): Stoppable[] {
+  return registeredChildren().filter((child) => children.get(child));
+}
+
+/** Adds or removes the listeners. */
+function update(): void {
+  // Until this process dies, a second signal must find its listener.
+  if (received !== undefined) return;
+  const isNeeded = mains.size > 0 || endingChildren().length > 0;
+  if (isNeeded === isListening) return;
+  isListening = isNeeded;
+  if (isNeeded) {
+    for (const signal of SIGNALS) {
+      Deno.addSignalListener(signal, LISTENERS[signal]);
+    }
+    globalThis.addEventListener("unload", onUnload);
+  } else {
+    removeSignalListeners();
+    globalThis.removeEventListener("unload", onUnload);
+  }
+}
+
+function removeSignalListeners(): void {
+  for (const signal of SIGNALS) {
+    Deno.removeSignalListener(signal, LISTENERS[signal]);
+  }
+}
+
+const LISTENERS: Record<EndSignal, () => void> = {
+  SIGINT: () => onSignal("SIGINT"),
+  SIGTERM: () => onSignal("SIGTERM"),
+  SIGHUP: () => onSignal("SIGHUP"),
+  SIGBREAK: () => onSignal("SIGBREAK"),
+};
+
+function onSignal(signal: EndSignal): void {
+  if (received === undefined) {
+    received = { signal, at: now() };
+    end();
+  } else if (now() - received.at > REPEAT_MAX) {
+    for (const child of registeredChildren()) attempt(() => child.kill());
+    die(signal);
+  } else if (received.signal === "SIGTERM") {
+    received.signal = signal; // the one that `--watch` has added came first
+  }
+}
+
+/** Ends children and then this process, because of a signal. */
+async function end(): Promise<void> {
+  new EventLoopReference().hold(true);
+  if (mains.size === 0) silenceErrors();
+  for (const main of mains) main.onSignal(received!.signal);
+  while (mains.size > 0) {
+    await Promise.all(Array.from(mains, ({ ended }) => ended));
+  }
+  const stopped = new Set<Stoppable>();
+  for (let round = 0; round < ROUNDS; round++) {
+    const others = endingChildren().filter((child) => !stopped.has(child));
+    others.forEach((child) => stopped.add(child));
+    await Promise.allSettled(others.map(async (child) => await child.stop()));
+  }
+  for (const child of endingChildren()) attempt(() => child.kill());
+  const { signal, at } = received!;
+  if (signal === "SIGTERM") await sleep(at + restartGrace() - now());
+  await die(received!.signal);
+}
+
+/**
+ * Lets this process die of a signal, so that whoever has started it sees that.
+ * It exits with the code that a shell uses if another listener prevents that.
+ */
+async function die(signal: EndSignal): Promise<void> {
+  if (isDying) return;
+  isDying = true;
+  removeSignalListeners();
+  if (Deno.build.os !== "windows") {
+    Deno.kill(Deno.pid, signal);
+    await sleep(DEATH_GRACE);
+  }
+  Deno.exit(128 + NUMBERS[signal]);
+}
+
+/**
+ * Keeps this process from ending by an error while its children are stopped:
+ * what fails then mostly fails because they are, and it dies anyway.
+ */
+function silenceErrors(): void {
+  const silence = (event: Event) => event.preventDefault();
+  globalThis.addEventListener("error", silence);
+  globalThis.addEventListener("unhandledrejection", silence);
+}
+
+/** At `Deno.exit()`, and when `--watch` restarts this program. */
+function onUnload(): void {
+  for (const child of endingChildren()) attempt(() => child.signalStop());
+}
+
+/** Sends a signal where it cannot matter whether that is possible. */
+function attempt(send: () => void): void {
+  try {
+    send();
+  } catch {
+    // The child has exited, or may not be signalled.
+  }
+}
+
+async function sleep(ms: number): Promise<void> {
+  if (ms > 0) await within(ms, new Promise(() => {}), { persistent: true });
+}
