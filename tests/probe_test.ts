@@ -113,7 +113,7 @@ Deno.test("Probe.run() rejects with the signal's reason while a try is pending",
   });
   const error = await assertRejects(() => probe.run(controller.signal));
   assertStrictEquals(error, reason);
-  pending.reject(new Error("too late")); // which nobody is told
+  pending.reject(new Error("too late")); // which is not reported
 });
 
 Deno.test("Probe.run() rejects with the signal's reason during a pause, and leaves no timer", async () => {

@@ -527,7 +527,7 @@ for (
     "unix:///run/a",
   ]
 ) {
-  Deno.test(`assertFree() cannot tell of ${url}`, () => {
+  Deno.test(`assertFree() does not check ${url}`, () => {
     assertFree(parseReadyUrl(url));
   });
 }

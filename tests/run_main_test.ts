@@ -303,7 +303,7 @@ test("runMain() waits for all main functions that run", async () => {
   assertEquals((await program.ended()).rest, "end of a\nend of b\n");
 });
 
-test("runMain() does not print what rejects besides main because of the signal", async () => {
+test("runMain() does not print another rejection that the signal has caused", async () => {
   await using program = new Program(`
     await runMain(async (signal) => {
       run();

@@ -142,7 +142,7 @@ test("registerChild() lets this process exit with 130 where another listener kee
 });
 
 for (const call of ["Deno.exit(3)", "process.exit(3)"]) {
-  test(`registerChild() has children signalled at ${call}`, async () => {
+  test(`registerChild() has children sent a signal at ${call}`, async () => {
     await using program = new Program(`
       import process from "node:process";
       child("server");

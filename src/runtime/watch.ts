@@ -9,11 +9,11 @@ const RESTART_GRACE = 500;
  *
  * Before a restart, Deno calls the listeners of SIGTERM without a signal (2.9,
  * denoland/deno#33099), and drops the program after half a second. A program
- * that then really ended by SIGTERM would end the watcher as well. Nothing says
- * whether a program is watched but the command line of the process, which not
- * every program may read.
+ * that then really ended by SIGTERM would end the watcher as well. Only the
+ * command line of the process shows whether a program is watched, and not every
+ * program is allowed to read it.
  *
- * Remove when a listener can tell a restart from a signal.
+ * Remove when a listener can distinguish a restart from a signal.
  */
 export function restartGrace(): number {
   return mayBeWatched() ? RESTART_GRACE + 100 : 0;

@@ -175,8 +175,8 @@ function hostWithPort({ hostname, port }: TcpUrl | HttpUrl): string {
 }
 
 /**
- * Checks that no other program listens on an address, as far as trying to listen
- * there tells. The address of another machine, a name other than `localhost`
+ * Checks that no other program listens on an address, as far as listening there
+ * for a moment can show. The address of another machine, a name other than `localhost`
  * and the path of a socket are not checked.
  *
  * @throws {Deno.errors.AddrInUse} If the address is in use.
@@ -316,7 +316,7 @@ async function request(
     "Accept: text/html, */*",
     "Connection: close",
   ];
-  // It is short enough to be written at once.
+  // It is short enough for one write.
   await conn.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
   const status = await readStatus(conn);
   await within(RESPONSE_GRACE, readToEnd(conn));

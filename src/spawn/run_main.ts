@@ -23,7 +23,7 @@ const NAMES_MAX = 5;
 const SIGNAL_GRACE = 100;
 
 /**
- * Runs a program's main function so that it cleans up when it is told to end.
+ * Runs a program's main function so that it cleans up before a signal ends it.
  *
  * At the first SIGINT (Ctrl-C), SIGTERM or SIGHUP:
  *
@@ -166,7 +166,7 @@ function isDestroyed(error: unknown): boolean {
 /**
  * Looks for errors of some kind among an error's causes.
  *
- * @returns The errors that have no such cause. Several in one are told apart.
+ * @returns The errors that have no such cause. An error that has several is split into them.
  */
 function unexplained(
   error: unknown,

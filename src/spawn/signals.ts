@@ -57,7 +57,7 @@ export interface Stoppable {
 export interface Main {
   /** Resolves when the function has ended. */
   readonly ended: Promise<unknown>;
-  /** Tells the function to end. */
+  /** Asks the function to end. */
   onSignal(signal: EndSignal): void;
 }
 
@@ -233,7 +233,7 @@ function attempt(send: () => void): void {
   try {
     send();
   } catch {
-    // The child has exited, or may not be signalled.
+    // The child has exited, or may not be sent a signal.
   }
 }
 
