@@ -122,6 +122,29 @@ export interface SpawnCommandOptions {
    */
   readyLine?: RegExp | undefined;
   /**
+   * For programs that print nothing: counts as a barrier when the address first
+   * answers while the child runs. Its note is the address.
+   *
+   * - `tcp://host:port` and `unix:///path` answer when they accept a connection.
+   * - `http://` and `https://` answer with a status from 200 to 399 to a GET.
+   *   Redirects are not followed, and no proxy is used.
+   *
+   * A try takes at most 2 seconds. `localhost` is both 127.0.0.1 and ::1. If
+   * another program already listens on the address, the call throws. Requires
+   * `--allow-net` for the address.
+   */
+  readyUrl?: string | URL | undefined;
+  /**
+   * For everything else that tells whether the child is ready: a query, a file, a
+   * command. The function is called again and again, with pauses of 100
+   * milliseconds, until it neither throws nor returns `false`, which counts as a
+   * barrier. The note is what it returns, if that is a string.
+   *
+   * @param signal Aborted when the child has exited, or is stopped.
+   * @returns `false`, or a promise of that, if the child is not ready.
+   */
+  readyWhen?: ((signal: AbortSignal) => unknown) | undefined;
+  /**
    * Whether the child leads a process group of its own that all signals are sent
    * to: for `sh -c`, `npm run`, and whatever else starts programs. The child
    * counts as running until every process in the group has exited. Processes
@@ -147,8 +170,8 @@ export interface SpawnCommandOptions {
    * It does not help if this process is killed by `SIGKILL`. Pass `false` in a
    * program that handles those signals itself.
    *
-   * The default is `true` with `readyLine` or `processGroup`, and `false`
-   * otherwise, because a child that uses its barrier sees that this process
+   * The default is `true` with `readyLine`, `readyUrl`, `readyWhen` or
+   * `processGroup`, and `false` otherwise, because a child that uses its barrier sees that this process
    * exits.
    */
   endWithParent?: boolean | undefined;
@@ -389,6 +412,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
  * @throws {Deno.errors.NotFound} If there is no such command, or no such `cwd`.
  * @throws {Deno.errors.PermissionDenied} If the command may not be executed.
  * @throws {Deno.errors.NotCapable} If this process lacks a permission.
+ * @throws {Deno.errors.AddrInUse} If another program listens on the address of
+ * `readyUrl`.
  * @throws {Deno.errors.WouldBlock} If there are too many processes.
  * @throws {Error} If there are too many open files.
  * @throws The reason of `options.signal`, if that is aborted.

@@ -73,6 +73,8 @@ const SPAWN = [
   "src/spawn/errors.ts",
   "src/spawn/options.ts",
   "src/spawn/permissions.ts",
+  "src/spawn/probe.ts",
+  "src/spawn/ready_url.ts",
   "src/spawn/process_group.ts",
   "src/spawn/readiness.ts",
   "src/spawn/spawn_error.ts",

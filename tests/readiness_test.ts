@@ -86,7 +86,7 @@ for (
       "a command without a way to say it",
       IDLE,
       {},
-      "it placed no barrier; for a program that does not use barriers, pass 'readyLine' or 'readyUrl'",
+      "it placed no barrier; for a program that does not use barriers, pass 'readyLine', 'readyUrl' or 'readyWhen'",
     ],
     [
       "no line that matches",

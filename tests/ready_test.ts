@@ -206,7 +206,7 @@ test("BarrierProcess.ready() rejects with a TimeoutError that names the process,
   assertEquals(error.name, "TimeoutError");
   assertEquals(
     error.message,
-    `Child process ${child.pid} (sh) was not ready within 1 ms: it placed no barrier; for a program that does not use barriers, pass 'readyLine' or 'readyUrl'`,
+    `Child process ${child.pid} (sh) was not ready within 1 ms: it placed no barrier; for a program that does not use barriers, pass 'readyLine', 'readyUrl' or 'readyWhen'`,
   );
   child.place();
   assertEquals(await child.ready({ timeout: 60_000 }), "late");

@@ -30,6 +30,7 @@ import { stop } from "./ending.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { WRITE_GRACE } from "./output.ts";
+import type { Probe } from "./probe.ts";
 import { SignalTarget } from "./process_group.ts";
 import { Readiness, type ReadyOptions } from "./readiness.ts";
 import { Streams } from "./streams.ts";
@@ -87,7 +88,10 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       return status;
     });
     this.status = this.#finish(this.exited.then(() => this.#hangUp()));
-    if (plan.readyLine === undefined) this.#watchChannel();
+    for (const probe of plan.probes) this.#run(probe);
+    const isReadOrProbed = plan.readyLine !== undefined ||
+      plan.probes.length > 0;
+    if (!isReadOrProbed) this.#watchChannel();
     if (plan.signal) this.#stopWith(plan.signal);
   }
 
@@ -174,7 +178,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     // So that the child's last words are visible before the error.
     await within(WRITE_GRACE, this.#streams.finish());
     this.#streams.channel.hangUp(
-      this.#readiness.error({ kind: "exited", status: this.#exit }),
+      this.#readiness.exitError(this.#exit!),
     );
   }
 
@@ -186,13 +190,30 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     return status;
   }
 
+  /** Places the child's barrier for it when a probe succeeds. */
+  async #run(probe: Probe): Promise<void> {
+    // It is aborted at the latest when the child has exited.
+    const { signal } = this;
+    try {
+      const note = await probe.run(signal);
+      if (this.#exit) return; // a server that answers now is another one
+      this.#streams.channel.deliver([
+        { kind: "barrier", ...note === undefined ? {} : { note } },
+      ]);
+    } catch (error) {
+      // Otherwise the child was stopped, or has exited.
+      if (signal.aborted) return;
+      this.#streams.channel.end(this.#readiness.probeError(error));
+    }
+  }
+
   /** Reports to the barrier that a running child has closed its channel. */
   async #watchChannel(): Promise<void> {
     const { channel } = this.#streams;
     await channel.ended;
     await within(EXIT_GRACE, this.exited);
     if (this.#exit) return; // which says more
-    channel.end(this.#readiness.error({ kind: "closed", status: undefined }));
+    channel.end(this.#readiness.closedError());
   }
 }
 

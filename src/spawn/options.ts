@@ -12,6 +12,14 @@ import { DELAY_MAX } from "../runtime/timers.ts";
 import { childEnvironment } from "./environment.ts";
 import { invalid, shown } from "./errors.ts";
 import { permissionFlags } from "./permissions.ts";
+import { Probe } from "./probe.ts";
+import {
+  assertFree,
+  assertReachable,
+  parseReadyUrl,
+  pauseMax,
+  tryUrl,
+} from "./ready_url.ts";
 
 /** What a child is started from, with every option checked and in place. */
 export interface Plan {
@@ -31,6 +39,8 @@ export interface Plan {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly readyLine: RegExp | undefined;
+  /** What `readyUrl` and `readyWhen` ask for, each of which counts. */
+  readonly probes: readonly Probe[];
   readonly processGroup: boolean;
   readonly endWithParent: boolean;
   readonly signal: AbortSignal | undefined;
@@ -122,6 +132,10 @@ export function resolve(target: unknown, options: unknown): Plan {
     readyLine !== undefined,
   );
   const clearEnv = booleanOption("clearEnv", option("clearEnv"));
+  const probes = [
+    ...readyUrlOption(option("readyUrl")),
+    ...readyWhenOption(option("readyWhen")),
+  ];
   const processGroup = processGroupOption(option("processGroup"));
   const name = nameOption(option("name")) ?? nameOf(program);
   return {
@@ -136,12 +150,13 @@ export function resolve(target: unknown, options: unknown): Plan {
     stdout,
     stderr,
     readyLine,
+    probes,
     processGroup,
     endWithParent: booleanOption(
       "endWithParent",
       option("endWithParent"),
       // Such a child cannot see that this process has exited.
-      readyLine !== undefined || processGroup,
+      readyLine !== undefined || probes.length > 0 || processGroup,
     ),
     signal,
     exitGracePeriod: milliseconds(
@@ -394,6 +409,22 @@ function listOf(values: readonly string[]): string {
 function readyLineOption(value: unknown): RegExp | undefined {
   if (value === undefined || value instanceof RegExp) return value;
   throw invalid("'readyLine' must be a regular expression", value);
+}
+
+function readyUrlOption(value: unknown): Probe[] {
+  if (value === undefined) return [];
+  const url = parseReadyUrl(value);
+  assertReachable(url);
+  assertFree(url);
+  return [new Probe(tryUrl(url), { pauseMax: pauseMax(url) })];
+}
+
+function readyWhenOption(value: unknown): Probe[] {
+  if (value === undefined) return [];
+  if (typeof value === "function") {
+    return [new Probe(value as (signal: AbortSignal) => unknown)];
+  }
+  throw invalid("'readyWhen' must be a function", value);
 }
 
 function booleanOption(

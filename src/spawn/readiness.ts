@@ -19,14 +19,14 @@ const READY_TIMEOUT = 60_000;
 /** How many characters of a line, or of an expression, an error shows. */
 const LINE_MAX = 200;
 
+/** How many characters of another error's message an error shows. */
+const ERROR_MAX = 500;
+
 /** The options of `ready()`. */
 export interface ReadyOptions {
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }
-
-/** What an error knows of a child that has exited, or has closed its channel. */
-type Ending = Pick<BarrierAbortedError, "kind" | "status">;
 
 /** Waits for a child, and explains in its errors what the child did instead. */
 export class Readiness {
@@ -92,45 +92,65 @@ export class Readiness {
     waiting.hold(true);
     try {
       const ending = await unlessAborted(status, signal);
-      if (!ending.success) {
-        throw this.error({ kind: "exited", status: ending });
-      }
+      if (!ending.success) throw this.exitError(ending);
     } finally {
       waiting.hold(false);
     }
   }
 
-  /** Makes the error of a child that has exited, or has closed its channel. */
-  error({ kind, status }: Ending): BarrierAbortedError {
-    const what = kind === "closed"
-      ? "closed its channel"
-      : `${howItExited(status!)}${this.#tail()}`;
-    return this.#abortedError(what, { kind, status });
+  /** Makes the error of a child that has exited. */
+  exitError(status: Deno.CommandStatus): BarrierAbortedError {
+    return this.#exited(howItExited(status), status);
+  }
+
+  /** Makes the error of a running child that has closed its channel. */
+  closedError(): BarrierAbortedError {
+    return new BarrierAbortedError(`${this.#name} closed its channel`, {
+      kind: "closed",
+      side: "peer",
+    });
+  }
+
+  /** Makes the error of a child that can never be found ready. */
+  probeError(cause: unknown): BarrierAbortedError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new BarrierAbortedError(
+      `${this.#name} is not ready: ${cut(why, ERROR_MAX)}`,
+      { kind: "closed", side: "peer", cause },
+    );
   }
 
   #notReady(error: BarrierAbortedError): BarrierAbortedError {
     const { kind, side, reason, status } = error;
-    if (kind !== "exited" && kind !== "closed") {
-      return new BarrierAbortedError(
-        `${capitalized(this.#label)} is not ready: ${error.message}`,
-        { kind, side, reason, status, cause: error.cause ?? error },
-      );
+    if (status !== undefined) {
+      const how = howItExited(status);
+      const what = this.#wasReady
+        ? `was ready, then ${how}`
+        : status.success
+        ? `${how} before it was ready; use finished() to wait for a program to end`
+        : how;
+      return this.#exited(what, status);
     }
-    const how = status ? howItExited(status) : "closed its channel";
-    const what = this.#wasReady
-      ? `was ready, then ${how}`
-      : status?.code === 0
-      ? `${how} before it was ready; use finished() to wait for a program to end`
-      : how;
-    return this.#abortedError(`${what}${this.#tail()}`, { kind, status });
+    const { message } = error;
+    return new BarrierAbortedError(
+      message.startsWith(this.#name)
+        ? message
+        : `${this.#name} is not ready: ${message}`,
+      { kind, side, reason, cause: error.cause ?? error },
+    );
   }
 
-  #abortedError(what: string, { kind, status }: Ending): BarrierAbortedError {
-    return new BarrierAbortedError(`${capitalized(this.#label)} ${what}`, {
-      kind,
+  #exited(what: string, status: Deno.CommandStatus): BarrierAbortedError {
+    return new BarrierAbortedError(`${this.#name} ${what}${this.#tail()}`, {
+      kind: "exited",
       side: "peer",
       status,
     });
+  }
+
+  /** The label at the beginning of a message. */
+  get #name(): string {
+    return `C${this.#label.slice(1)}`;
   }
 
   #timedOut(timeout: number): DOMException {
@@ -140,23 +160,24 @@ export class Readiness {
       ? ""
       : `; the last line that it printed: ${cut(line, LINE_MAX)}`;
     return new DOMException(
-      `${
-        capitalized(this.#label)
-      } was not ready within ${timeout} ms: ${this.#whatIsMissing()}${printed}`,
+      `${this.#name} was not ready within ${timeout} ms: ${this.#whatIsMissing()}${printed}`,
       "TimeoutError",
     );
   }
 
   #whatIsMissing(): string {
-    const { readyLine, program } = this.#plan;
+    const { readyLine, probes, program } = this.#plan;
+    const missing = probes.map(({ lastFailure }) =>
+      lastFailure ?? "it was not asked yet"
+    );
     if (readyLine) {
-      return `no line of its output matched ${
-        cut(String(readyLine), LINE_MAX)
-      }`;
+      const pattern = cut(String(readyLine), LINE_MAX);
+      missing.unshift(`no line of its output matched ${pattern}`);
     }
+    if (missing.length > 0) return missing.join("; ");
     const hint = program.kind === "module"
       ? "does it call inheritBarrier() and place()?"
-      : "for a program that does not use barriers, pass 'readyLine' or 'readyUrl'";
+      : "for a program that does not use barriers, pass 'readyLine', 'readyUrl' or 'readyWhen'";
     return `it placed no barrier; ${hint}`;
   }
 
@@ -173,10 +194,6 @@ export class Readiness {
 
 function howItExited({ code, signal }: Deno.CommandStatus): string {
   return signal ? `was killed by ${signal}` : `exited with code ${code}`;
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Waits for a promise that does not reject, unless a signal is aborted. */
