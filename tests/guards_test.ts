@@ -80,23 +80,18 @@ for (const stdout of ["piped", "forward"] as const) {
         stdout: "${stdout}",
       });
       // Barriers come while the child can write, and then no more.
-      let taken = 0;
       for (;;) {
         const signal = AbortSignal.timeout(1_000);
-        try {
-          await child.waitNext({ signal });
-          taken++;
-        } catch {
-          break;
-        }
+        if (!await child.waitNext({ signal }).catch(() => false)) break;
       }
-      console.error(Number(Deno.readTextFileSync(${json(file)})) < 40);
+      console.error(Deno.readTextFileSync(${json(file)}).trim());
       ${stdout === "piped" ? "await child.stdout.cancel();" : ""}
       child.kill("SIGKILL");
       Deno.exit();
     `;
     const { stderr } = await runBlocked(parent);
-    assertEquals(stderr, "true\n");
+    // The pipes hold a little as well.
+    assert(stderr === "16\n" || stderr === "17\n", stderr);
   });
 }
 

@@ -328,3 +328,81 @@ test("BarrierProcess.stdout can be canceled while the child prints", async () =>
   await child.stdout.cancel();
   assert(await child.waitNext());
 });
+
+test("BarrierProcess.stdout lets the child go on when it is canceled while 16 MiB wait to be read", async () => {
+  await using child = shell(
+    "head -c 20000000 /dev/zero; echo done >&3; yes",
+    { stdout: "piped", readyLine: /^none$/ },
+  );
+  await child.stdout.cancel();
+  assertEquals(await child.ready(), "done");
+});
+
+test("BarrierProcess finds a readyLine in a stdout that was canceled", async () => {
+  await using child = shell("echo one; read -r _ <&3; echo ready", {
+    stdout: "piped",
+    readyLine: /^ready$/,
+  });
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  child.place();
+  assertEquals(await child.ready(), "ready");
+});
+
+for (const channel of CHANNELS) {
+  test(`BarrierProcess keeps no parent over "${channel}" by a pipe that it only reads for a readyLine`, async () => {
+    // A grandchild holds the pipe until the test closes the stdin of all three.
+    const script = "exec 4<&0; (cat <&4) 3>&- & echo ready; exit 0";
+    const parent = startParent(`
+      const options = { channel: "${channel}", readyLine: /ready/, stdout: "null" };
+      {
+        await using child = spawnWithBarrier(["sh", "-c", ${
+      json(script)
+    }], options);
+        console.log(await child.ready());
+      }
+      const child = spawnWithBarrier(["sh", "-c", "echo ready; exec cat"], options);
+      console.log(await child.ready());
+      child.unref();
+    `);
+    assertEquals((await parent.status).code, 0);
+    assertEquals(await parent.stdout.text(), "ready\nready\n");
+    await parent.stdin.close();
+    await parent.stderr.cancel();
+  });
+}
+
+for (const [name, fd] of [["stdout", 1], ["stderr", 2]] as const) {
+  for (const channel of CHANNELS) {
+    test(`BarrierProcess.${name} serves two reads at once over "${channel}"`, async () => {
+      const place = channel === "fd" ? "<&3" : "";
+      await using child = shell(
+        `echo one >&${fd}; read -r _ ${place}; echo two >&${fd}`,
+        { channel, [name]: "piped" },
+      );
+      const reader = child[name].getReader();
+      const [first, second] = [reader.read(), reader.read()];
+      const texts = [new TextDecoder().decode((await first).value)];
+      child.place();
+      texts.push(new TextDecoder().decode((await second).value));
+      assertEquals(texts, ["one\n", "two\n"]);
+      await reader.cancel();
+    });
+  }
+}
+
+test("BarrierProcess closes its end of the child's stdin when the child has exited", async () => {
+  // A grandchild holds the other end, and would keep a write waiting.
+  await using child = shell("exec 4<&0; sleep 1000 <&4 >&- 2>&- & echo $!", {
+    stdin: "piped",
+    stdout: "piped",
+  });
+  const grandchild = Number(await child.stdout.text());
+  await child.status;
+  await assertRejects(
+    () => child.stdin.getWriter().write(new Uint8Array(1_000_000)),
+    Deno.errors.BrokenPipe,
+  );
+  Deno.kill(grandchild, "SIGKILL");
+});
