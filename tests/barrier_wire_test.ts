@@ -24,9 +24,11 @@ import { setUp } from "./_helpers/test_channel.ts";
 const encoder = new TextEncoder();
 
 /** All ways to cut bytes in two, and each byte alone. */
-function* cuts(text: string): Generator<Uint8Array[]> {
-  const bytes = encoder.encode(text);
+function* cuts(text: string | Uint8Array): Generator<Uint8Array[]> {
+  const bytes = typeof text === "string" ? encoder.encode(text) : text;
+  // Of a long line, only what is near its beginning or its end matters.
   for (let i = 0; i <= bytes.length; i++) {
+    if (i > 100 && i < bytes.length - 100 && i % 997 > 0) continue;
     yield [bytes.subarray(0, i), bytes.subarray(i)];
   }
   yield Array.from(bytes, (byte) => Uint8Array.of(byte));
@@ -42,7 +44,7 @@ interface Reading {
 
 function testReading(
   what: string,
-  text: string,
+  text: string | Uint8Array,
   { count = 0, note, reason }: Reading,
   acceptsText = false,
 ): void {
@@ -167,9 +169,13 @@ function testViolation(
 for (const acceptsText of [false, true]) {
   for (
     const [what, bytes, shown] of [
-      ["what is not UTF-8", [0x6f, 0x6b, 0xff, 0xfe], String.raw`ok\xff\xfe`],
+      ["a note in Latin-1", [0x2b, 0x6f, 0xff, 0xfe], String.raw`+o\xff\xfe`],
       ["half a character", [0x2b, 0xe2, 0x82], String.raw`+\xe2\x82`],
-      ["half a surrogate pair", [0xed, 0xa0, 0x80], String.raw`\xed\xa0\x80`],
+      [
+        "half a surrogate pair",
+        [0x2b, 0xed, 0xa0, 0x80],
+        String.raw`+\xed\xa0\x80`,
+      ],
     ] as const
   ) {
     const line = Uint8Array.of(...bytes, 0x0a);
@@ -179,7 +185,7 @@ for (const acceptsText of [false, true]) {
     const [what, line, shown] of [
       ["a tab", "+one\ttwo\n", String.raw`+one\x09two`],
       ["a carriage return within", "+a\rb\n", String.raw`+a\x0db`],
-      ["a null character", "\0\n", String.raw`\x00`],
+      ["a null character", "+\0\n", String.raw`+\x00`],
       ["a delete character", "+\x7f\n", String.raw`+\x7f`],
       ["a control character beyond ASCII", "+\x85\n", String.raw`+\xc2\x85`],
       ["an escape in a reason", "abort \x1b\n", String.raw`abort \x1b`],
@@ -193,6 +199,83 @@ for (const acceptsText of [false, true]) {
     `+${"x".repeat(63)}...`,
     "it is over 4096 bytes",
     acceptsText,
+  );
+  testViolation(
+    "an abort of 4,097 bytes",
+    `abort ${"x".repeat(4_091)}\n`,
+    `abort ${"x".repeat(58)}...`,
+    "it is over 4096 bytes",
+    acceptsText,
+  );
+}
+testViolation(
+  "text in Latin-1",
+  Uint8Array.of(0xff, 0x0a),
+  "\\xff",
+  "it is not UTF-8",
+);
+testViolation(
+  "text with a tab",
+  "a\tb\n",
+  "a\\x09b",
+  "it has control characters",
+);
+testViolation(
+  "text of 4,097 bytes",
+  `${"x".repeat(4_097)}\n`,
+  `${"x".repeat(64)}...`,
+  "it is over 4096 bytes",
+);
+
+/** Text that is not part of the protocol, and the note that it is taken for. */
+const TEXTS: [what: string, text: string | number[], note: string][] = [
+  ["tabs", "a\tb\t\tc", "a b  c"],
+  [
+    "colors",
+    "\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x1b\\",
+    "red link",
+  ],
+  ["null characters", "\0ready\0", "ready"],
+  ["Latin-1", [0x63, 0x61, 0x66, 0xe9, 0x20, 0x6f, 0x6b], "caf\ufffd ok"],
+  ["half a character", [0x6f, 0x6b, 0xe2, 0x82], "ok\ufffd"],
+  [
+    "a carriage return where it is cut",
+    `\0\0\0${"x".repeat(4_094)}\rx`,
+    "x".repeat(4_094),
+  ],
+  ["control characters beyond ASCII", "a\x85\x9bb", "ab"],
+  ["a carriage return within", "10%\r20%", "10% 20%"],
+  ["marks of writing direction", "\u202egnp.exe", "\\u{202e}gnp.exe"],
+  ["nothing but colors", "\x1b[0m", ""],
+  ["a byte order mark", "\ufeffabort", "\ufeffabort"],
+  ["the beginning of an abort", "abor", "abor"],
+  ["a word that begins like an abort", "abort\tnow", "abort now"],
+  ["4,095 bytes", "x".repeat(4_095), "x".repeat(4_095)],
+  ["4,096 bytes", "x".repeat(4_096), "x".repeat(4_095)],
+  ["10,000 bytes", "x".repeat(10_000), "x".repeat(4_095)],
+  [
+    "a character that is cut in two",
+    "x".repeat(4_093) + "\u20ac",
+    "x".repeat(4_093),
+  ],
+  [
+    "many characters to replace",
+    Array(4_000).fill(0xff),
+    "\ufffd".repeat(1_365),
+  ],
+  [
+    "many marks of writing direction",
+    "\u200e".repeat(1_000),
+    "\\u{200e}".repeat(511) + "\\u{200e",
+  ],
+];
+
+for (const [what, text, note] of TEXTS) {
+  testReading(
+    `text with ${what} as a note where the channel accepts it`,
+    typeof text === "string" ? `${text}\n\n` : Uint8Array.of(...text, 10, 10),
+    { count: 2, note },
+    true,
   );
 }
 

@@ -80,18 +80,18 @@ for (
   const [what, script, message] of [
     [
       "what is not UTF-8",
-      "printf '\\377\\n' >&3",
-      '"\\xff" from the peer: it is not UTF-8',
+      "printf '+\\377\\n' >&3",
+      '"+\\xff" from the peer: it is not UTF-8',
     ],
     [
       "control characters",
-      "printf 'a\\tb\\n' >&3",
-      '"a\\x09b" from the peer: it has control characters',
+      "printf '+a\\tb\\n' >&3",
+      '"+a\\x09b" from the peer: it has control characters',
     ],
     [
       "a line of a megabyte",
-      `head -c ${MEGABYTE} /dev/zero >&3`,
-      `"${"\\x00".repeat(64)}..." from the peer: it is over 4096 bytes`,
+      `printf + >&3; head -c ${MEGABYTE} /dev/zero >&3`,
+      `"+${"\\x00".repeat(63)}..." from the peer: it is over 4096 bytes`,
     ],
   ] as const
 ) {

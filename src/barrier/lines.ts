@@ -16,6 +16,8 @@ export const RECORD_SEPARATOR = 0x1e;
 
 export const ABORT = "abort";
 export const NOTE_PREFIX = "+";
+const PLUS = NOTE_PREFIX.charCodeAt(0);
+const SPACE = 0x20;
 
 /** The longest note, in bytes of UTF-8. */
 export const NOTE_MAX: number = LINE_MAX - NOTE_PREFIX.length;
@@ -79,10 +81,13 @@ export function encodeAbort(reason = ""): Uint8Array {
   return encode(reason === "" ? `${ABORT}\n` : `${ABORT} ${reason}\n`);
 }
 
+/** How many bytes of a line are kept. So many make it too long. */
+const KEPT_MAX = LINE_MAX + 2;
+
 /** Cuts a stream of bytes into lines, and reads them. */
 export class LineReader {
   readonly #acceptsText: boolean;
-  /** A line whose end has not arrived yet. */
+  /** The beginning of a line whose end has not arrived yet. */
   #line: Uint8Array | undefined;
   #length = 0;
 
@@ -95,7 +100,7 @@ export class LineReader {
    * Reads what has arrived.
    *
    * @param onMessage Called for each line, in order. It returns whether to read
-   * on; after a violation that is no longer possible.
+   * on. After an abort or a violation it must return `false`.
    */
   read(bytes: Uint8Array, onMessage: (message: Message) => boolean): void {
     let goOn = true;
@@ -107,8 +112,9 @@ export class LineReader {
       }
       const newline = bytes.indexOf(LF, start);
       const end = newline < 0 ? bytes.length : newline;
-      const line = this.#append(bytes.subarray(start, end));
-      if (newline >= 0 || isTooLong(line)) {
+      let line = bytes.subarray(start, Math.min(end, start + KEPT_MAX));
+      if (newline < 0 || this.#length > 0) line = this.#append(line);
+      if (newline >= 0 || this.#isViolation(line)) {
         this.#length = 0;
         goOn = onMessage(parseLine(line, this.#acceptsText));
       }
@@ -118,12 +124,16 @@ export class LineReader {
 
   /** Adds to the unfinished line, and returns as much of it as is kept. */
   #append(bytes: Uint8Array): Uint8Array {
-    // What exceeds the room makes the line too long, whatever it is.
-    this.#line ??= new Uint8Array(LINE_MAX + 2);
+    this.#line ??= new Uint8Array(KEPT_MAX);
     const room = this.#line.length - this.#length;
     this.#line.set(bytes.subarray(0, room), this.#length);
     this.#length += Math.min(bytes.length, room);
     return this.#line.subarray(0, this.#length);
+  }
+
+  /** Whether an unfinished line is a violation, whatever follows. */
+  #isViolation(line: Uint8Array): boolean {
+    return isTooLong(line) && !(this.#acceptsText && isText(line));
   }
 }
 
@@ -132,30 +142,74 @@ function isTooLong(line: Uint8Array): boolean {
   return line.length - (line.at(-1) === CR ? 1 : 0) > LINE_MAX;
 }
 
-/** Reads one line, without its LF. */
+/** Whether a line is neither a note nor an abort. */
+function isText(line: Uint8Array): boolean {
+  if (line[0] === PLUS) return false;
+  for (let i = 0; i < ABORT.length; i++) {
+    if (line[i] !== ABORT.charCodeAt(i)) return true;
+  }
+  return line.length > ABORT.length && line[ABORT.length] !== SPACE;
+}
+
+/**
+ * Reads one line.
+ *
+ * @param line The line without its LF.
+ * @param acceptsText Whether other text is a barrier. It is not part of the
+ * protocol, so it is never a violation.
+ */
 export function parseLine(line: Uint8Array, acceptsText: boolean): Message {
-  if (isTooLong(line)) {
+  const content = line.at(-1) === CR ? line.subarray(0, -1) : line;
+  if (content.length === 0) return BARRIER;
+  if (acceptsText && isText(content)) {
+    // Without the last byte that is kept, which may be a CR within the line.
+    const kept = content.subarray(0, KEPT_MAX - 1);
+    return { kind: "barrier", note: readText(kept) };
+  }
+  if (content.length > LINE_MAX) {
     return violation(line, `it is over ${LINE_MAX} bytes`);
   }
+  const isNote = content[0] === PLUS;
+  const prefix = isNote ? NOTE_PREFIX.length : ABORT.length + 1;
+  const isOther = !isNote && isText(content);
   let text: string;
   try {
-    text = decode(line.at(-1) === CR ? line.subarray(0, -1) : line);
+    // Not a part of the whole line's text, which would keep that in memory.
+    text = decode(isOther ? content : content.subarray(prefix));
   } catch {
     return violation(line, "it is not UTF-8");
   }
   if (some(text, isControl)) {
     return violation(line, "it has control characters");
   }
-  if (text === "") return BARRIER;
-  if (text === ABORT || text.startsWith(`${ABORT} `)) {
-    const reason = printable(text.slice(ABORT.length + 1));
-    return reason === "" ? { kind: "abort" } : { kind: "abort", reason };
+  if (isOther) {
+    return violation(line, "it is neither a barrier nor an abort");
   }
-  if (text.startsWith(NOTE_PREFIX)) {
-    return { kind: "barrier", note: printable(text.slice(1)) };
+  text = printable(text);
+  if (isNote) return { kind: "barrier", note: text };
+  return text === "" ? { kind: "abort" } : { kind: "abort", reason: text };
+}
+
+/** Reads text that is not part of the protocol, whatever it is. */
+function readText(bytes: Uint8Array): string {
+  const text = ascii(bytes);
+  if (text !== undefined) return text;
+  // A character that was cut in two is left out.
+  const stream = bytes.length > LINE_MAX;
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return toLine(decoder.decode(bytes, { stream }), NOTE_MAX);
+}
+
+/** The most characters for which this is faster than a decoder. */
+const ASCII_MAX = 32;
+
+/** Decodes short and printable ASCII; returns `undefined` for anything else. */
+function ascii(bytes: Uint8Array): string | undefined {
+  if (bytes.length > ASCII_MAX) return undefined;
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i]! < 0x20 || bytes[i]! > 0x7e) return undefined;
   }
-  if (acceptsText) return { kind: "barrier", note: printable(text) };
-  return violation(line, "it is neither a barrier nor an abort");
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 function violation(line: Uint8Array, why: string): Message {
@@ -184,16 +238,17 @@ function quote(bytes: Uint8Array): string {
  * or change the direction of writing.
  */
 export function printable(text: string): string {
-  // A string that grows by pieces would keep all of them in memory.
-  const parts: string[] = [];
+  if (!some(text, isUnprintable)) return text;
+  let shown = "";
   let start = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (!isUnprintable(code)) continue;
-    parts.push(text.slice(start, i), `\\u{${code.toString(16)}}`);
+    shown += `${text.slice(start, i)}\\u{${code.toString(16)}}`;
     start = i + 1;
   }
-  return start === 0 ? text : [...parts, text.slice(start)].join("");
+  // V8 would keep the pieces of a string that has grown.
+  return decode(encode(shown + text.slice(start)));
 }
 
 /** Makes text safe for a terminal, and cuts it to so many characters. */
@@ -216,7 +271,9 @@ export function toLine(text: string, size: number): string {
     line = line.replace(sequences, "").replace(/[\t-\r]/g, " ")
       .replace(/\p{Cc}/gu, "");
   }
-  const bytes = encode(printable(line.toWellFormed()));
+  line = printable(line.toWellFormed());
+  if (3 * line.length <= size) return line; // no character takes more bytes
+  const bytes = encode(line);
   // A character that is cut in two is left out.
   return new TextDecoder("utf-8", { ignoreBOM: true })
     .decode(bytes.subarray(0, size), { stream: true });
@@ -289,6 +346,8 @@ export function encode(text: string): Uint8Array<ArrayBuffer> {
 
 /** @throws {TypeError} If the bytes are not UTF-8. */
 function decode(bytes: Uint8Array): string {
+  const text = ascii(bytes);
+  if (text !== undefined) return text;
   decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   return decoder.decode(bytes);
 }

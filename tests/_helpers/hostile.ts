@@ -86,7 +86,10 @@ export class Reader {
     const rest = lines.pop()!;
     const meanings = lines.map((line) => this.#meaning(line));
     // A line that is too long already will not get any shorter.
-    if (rest.replace(/\r$/, "").length > 4096) meanings.push(undefined);
+    if (rest.replace(/\r$/, "").length > 4096) {
+      const isNote = this.#source === "fd" && isText(rest);
+      if (!isNote) meanings.push(undefined);
+    }
     return meanings;
   }
 
@@ -115,19 +118,47 @@ function keep(record: string, line: string): string {
 }
 
 function meaningOf(line: string, acceptsText: boolean): Meaning {
-  const bytes = bytesOf(line.replace(/\r$/, ""));
+  const content = line.replace(/\r$/, "");
+  const bytes = bytesOf(content);
+  if (acceptsText && isText(content)) return { note: noteOf(bytes) };
   if (bytes.length > 4096 || !isUtf8(bytes)) return undefined;
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   if (/\p{Cc}/u.test(text)) return undefined;
-  const shown = text.replace(
-    /[\u2028-\u202e\u2066-\u2069]/g,
-    (char) => `\\u{${char.charCodeAt(0).toString(16)}}`,
-  );
+  const shown = escaped(text);
   if (text === "") return { note: undefined };
   if (text === "abort") return { reason: "" };
   if (text.startsWith("abort ")) return { reason: shown.slice(6) };
   if (text.startsWith("+")) return { note: shown.slice(1) };
-  return acceptsText ? { note: shown } : undefined;
+  return undefined;
+}
+
+/** Whether a line is not part of the protocol. */
+function isText(line: string): boolean {
+  return line !== "" && !/^(\+|abort$|abort )/.test(line);
+}
+
+/** The note that text which is not part of the protocol is taken for. */
+function noteOf(bytes: Uint8Array): string {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true })
+    .decode(bytes.subarray(0, 4097), { stream: bytes.length > 4096 });
+  const plain = text
+    // deno-lint-ignore no-control-regex -- these are what is removed
+    .replace(/\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)/g, "")
+    // deno-lint-ignore no-control-regex -- these are what is removed
+    .replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])/g, "")
+    .replace(/[\t-\r]/g, " ")
+    .replace(/\p{Cc}/gu, "");
+  const note = new TextEncoder().encode(escaped(plain)).subarray(0, 4095);
+  return new TextDecoder("utf-8", { ignoreBOM: true })
+    .decode(note, { stream: true });
+}
+
+/** Text as it is shown, with the characters escaped that change what is next. */
+function escaped(text: string): string {
+  return text.replace(
+    /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (char) => `\\u{${char.charCodeAt(0).toString(16)}}`,
+  );
 }
 
 /** Lines, good ones and bad ones. */
@@ -149,6 +180,8 @@ const line: fc.Arbitrary<string> = fc.oneof(
     "\u2028",
     "\u202e",
     "\u2066",
+    "\u200e",
+    "\u061c",
     "\x7f",
     "\x1b[2J",
     "\ufeff",
