@@ -51,6 +51,10 @@ const ENDS: Record<string, { body: string; code: number }> = {
     body: `addEventListener("unload", () => Deno.exit(8)); PLACE Deno.exit(9);`,
     code: 8,
   },
+  "right before an uncaught error": {
+    body: `setTimeout(() => { PLACE throw new Error("uncaught"); });`,
+    code: 1,
+  },
 };
 
 for (const channel of CHANNELS) {
@@ -58,7 +62,7 @@ for (const channel of CHANNELS) {
     Deno.test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" when called ${where}`, async () => {
       const child = spawnWithBarrier(
         childModule(channel, body.replaceAll("PLACE", PLACE_MANY)),
-        { channel },
+        { channel, stderr: "null" },
       );
       await using _ = child;
       assert(await child.waitAbortion());
@@ -139,4 +143,19 @@ test("Barrier.abort() after many barriers arrives from two barriers of one progr
   `);
   assertEquals(code, 3);
   assertEquals(stderr, "abort cleanup failed\nabort cleanup failed\n");
+});
+
+test("spawnWithBarrier() works where Deno is frozen, and what is placed before Deno.exit() arrives", async () => {
+  const script =
+    "echo >&3; while read -r _ <&3; do n=$((n + 1)); done; echo $n";
+  const { code, stdout } = await runParent(`
+    Object.freeze(Deno);
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      stdout: "inherit",
+    });
+    await child.waitNext();
+    for (let i = 0; i < ${MANY}; i++) child.place();
+    Deno.exit(3);
+  `);
+  assertEquals({ code, stdout }, { code: 3, stdout: `${MANY}\n` });
 });

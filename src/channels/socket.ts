@@ -8,7 +8,7 @@
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import type { BarrierAbortedError } from "../barrier/error.ts";
-import { runAtExit } from "../runtime/at_exit.ts";
+import { atUnload, runAtExit } from "../runtime/at_exit.ts";
 import {
   ended,
   openInheritedSocket,
@@ -143,8 +143,10 @@ class SocketWriter {
     this.#socket = socket;
     const reference = SocketReference.of(socket);
     watchWrites(socket, (writing) => reference.hold("write", writing));
-    // While this program ends, no turn comes behind this one.
+    // During exit there is no later turn, so flush from the exit hook.
     socket.once("close", runAtExit(this.#flush));
+    // The runtime leaves the socket open at a restart of `deno run --watch`.
+    socket.once("close", atUnload(() => socket.destroy()));
   }
 
   write(bytes: Uint8Array): void {
@@ -164,7 +166,6 @@ class SocketWriter {
   }
 
   #hold(bytes: Uint8Array): void {
-    if (this.#heldLength === 0) addEventListener("error", this.#flush);
     const length = this.#heldLength + bytes.length;
     if (length > this.#held.length) {
       const grown = new Uint8Array(Math.max(2 * length, 4_096));
@@ -175,14 +176,13 @@ class SocketWriter {
     this.#heldLength = length;
   }
 
-  /** The end of a turn, or of the program, be it by an error. */
+  /** Hands everything over, at the end of a turn or of the program. */
   readonly #flush = (): void => {
     this.#writes = 0;
     if (this.#heldLength === 0) return;
     this.#write(this.#held.subarray(0, this.#heldLength));
     this.#held = new Uint8Array(0);
     this.#heldLength = 0;
-    removeEventListener("error", this.#flush);
   };
 
   #write(bytes: Uint8Array): void {

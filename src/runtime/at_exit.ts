@@ -1,59 +1,183 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+/*
+ * Running functions after all other code of a program, when it exits.
+ *
+ * Deno has no event for that (since 1.0, not reported upstream). `unload` comes
+ * before the `exit` event of Node's `process`, listeners of both run in the order
+ * in which they were added, any of them can call `Deno.exit()`, and no microtask
+ * runs after them. Therefore two functions are replaced while there is something
+ * to run: `Deno.exit`, which `process.exit()` calls as well, and `process.emit`,
+ * which emits `exit` when the program ends by itself and at a restart of `deno run
+ * --watch`.
+ *
+ * Remove when Deno dispatches an event after all listeners.
+ */
+
+const { addEventListener, removeEventListener } = globalThis;
+
+const flushes = new Set<() => void>();
+const ends = new Set<() => void>();
+
 /**
- * Runs a function as the last thing before this program ends, by whatever way
- * but a signal or an error: at its natural end, by `Deno.exit()` or by
- * `process.exit()`.
+ * Registers a function that writes what a program still holds back when it exits,
+ * whether by itself, by `Deno.exit()`, by `process.exit()` or by an uncaught error.
+ * It runs after all listeners of the exit. It can also run at other times, for
+ * example if `Deno.exit` is a mock.
  *
- * Deno runs no code behind the last listener of `unload` and of Node's `exit`,
- * not even microtasks (since 1.0), and a listener can end the program by another
- * `Deno.exit()`. So what ends a program is wrapped while there is something to
- * run: `Deno.exit()`, through which `process.exit()` goes as well, and the
- * emission of Node's `exit`, which follows `unload` at a natural end.
+ * This does not throw.
  *
- * Remove when Deno has an event behind all others.
- *
- * @returns What calls it off.
+ * @returns A function that removes it.
  */
 export function runAtExit(run: () => void): () => void {
-  if (atExit.size === 0) unwrapExit = wrapExit();
-  atExit.add(run);
+  return register(flushes, run);
+}
+
+/**
+ * Registers a function that runs once no other code of the program can run: when
+ * it exits, and at a restart of `deno run --watch`, where this process continues
+ * with the next run. It does not run when a signal or an uncaught error ends the
+ * program, because another listener can still handle an error.
+ *
+ * This does not throw.
+ *
+ * @returns A function that removes it.
+ */
+export function atUnload(run: () => void): () => void {
+  return register(ends, run);
+}
+
+function register(functions: Set<() => void>, run: () => void): () => void {
+  attempt(watch);
+  functions.add(run);
   return () => {
-    if (atExit.delete(run) && atExit.size === 0) unwrapExit();
+    if (!functions.delete(run)) return;
+    if (flushes.size + ends.size === 0) attempt(unwatch);
   };
 }
 
-const atExit = new Set<() => void>();
-let unwrapExit: () => void;
+/** Calls a function whose failure must not stop the caller. */
+function attempt(run: () => void): void {
+  try {
+    run();
+  } catch {
+    // A global is frozen, for example.
+  }
+}
 
-function wrapExit(): () => void {
+function flush(): void {
+  flushes.forEach(attempt);
+}
+
+function end(): void {
+  flush();
+  ends.forEach(attempt);
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+/**
+ * Replaces a method of an object by one that calls it.
+ *
+ * Others do that, too: mocks, another copy of this module, npm's `signal-exit`.
+ * So the replacement is not removed while another one covers it, nor installed a
+ * second time. Otherwise two copies would pile up their replacements.
+ */
+class Replacement {
+  /** Whether calls of the method reach the replacement, as far as is known. */
+  isInstalled = false;
+  readonly #object: object;
+  readonly #name: string;
+  readonly #method: Method;
+  #original: Method | undefined;
+
+  constructor(
+    object: object,
+    name: string,
+    replace: (callOriginal: Method) => Method,
+  ) {
+    this.#object = object;
+    this.#name = name;
+    this.#method = replace((...args) =>
+      Reflect.apply(this.#original!, object, args)
+    );
+  }
+
+  install(): void {
+    const current = this.#current;
+    if (current === this.#method) this.isInstalled = true;
+    // Something that is neither ours nor the original is expected to call ours.
+    if (this.isInstalled && current !== this.#original) return;
+    this.isInstalled = Reflect.set(this.#object, this.#name, this.#method);
+    if (this.isInstalled) this.#original = current;
+  }
+
+  remove(): void {
+    const current = this.#current;
+    if (current === this.#method) {
+      Reflect.set(this.#object, this.#name, this.#original);
+    } else if (current !== this.#original) return;
+    this.isInstalled = false;
+  }
+
+  get #current(): Method {
+    return Reflect.get(this.#object, this.#name);
+  }
+}
+
+let isExiting = false;
+
+/** Made when first needed, so that importing this module has no effect. */
+let replacements: { exit: Replacement; emit: Replacement } | undefined;
+
+function replaceExit(): Replacement {
+  return new Replacement(Deno, "exit", (exit) => (...args) => {
+    flush();
+    if (isUnloading()) end(); // the original does not dispatch the event again
+    // The newest listener is the last to run.
+    removeEventListener("unload", onUnload);
+    addEventListener("unload", onUnload);
+    isExiting = true;
+    try {
+      return exit(...args);
+    } finally {
+      isExiting = false;
+    }
+  });
+}
+
+function replaceEmit(): Replacement {
   // deno-lint-ignore no-process-global -- importing it would load it for all
-  const node = process as { emit: (...args: unknown[]) => boolean };
-  const { exit } = Deno;
-  const { emit } = node;
-  const last = () => atExit.forEach((run) => run());
-
-  const exitAtLast = (code?: number): never => {
-    if (typeof code === "number") Deno.exitCode = code | 0; // as Deno does
-    if (!isUnloading()) dispatchEvent(new Event("unload"));
-    last();
-    return exit();
-  };
-  const emitAtLast = (...args: unknown[]): boolean => {
-    const heard = Reflect.apply(emit, node, args);
-    if (args[0] === "exit" && isUnloading()) last();
-    return heard;
-  };
-
-  Deno.exit = exitAtLast;
-  node.emit = emitAtLast;
-  return () => {
-    if (Deno.exit === exitAtLast) Deno.exit = exit;
-    if (node.emit === emitAtLast) node.emit = emit;
-  };
+  return new Replacement(process, "emit", (emit) => (...args) => {
+    const isHandled = emit(...args);
+    if (args[0] === "exit" && isUnloading()) end();
+    return isHandled;
+  });
 }
 
-/** Whether the `unload` event was dispatched, as Deno remembers it for itself. */
+function watch(): void {
+  addEventListener("unload", onUnload);
+  addEventListener("error", flush);
+  replacements ??= { exit: replaceExit(), emit: replaceEmit() };
+  const { exit, emit } = replacements;
+  attempt(() => exit.install());
+  attempt(() => emit.install());
+}
+
+function unwatch(): void {
+  removeEventListener("unload", onUnload);
+  removeEventListener("error", flush);
+  attempt(() => replacements?.exit.remove());
+  attempt(() => replacements?.emit.remove());
+}
+
+function onUnload(): void {
+  flush();
+  // Without the replacement, nothing later is noticed of an exit.
+  if (isExiting || !replacements?.exit.isInstalled) end();
+}
+
+/** Whether the `unload` event was dispatched, as Deno itself finds it out. */
 function isUnloading(): boolean {
   return Reflect.get(globalThis, Symbol.for("Deno.isUnloadDispatched")) ===
     true;
