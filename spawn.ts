@@ -30,6 +30,7 @@ import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 
 export * from "./inherit.ts";
+export { runMain } from "./src/spawn/run_main.ts";
 
 /**
  * Where a child's stdout or stderr goes.

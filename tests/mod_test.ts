@@ -75,6 +75,9 @@ const SPAWN = [
   "src/spawn/permissions.ts",
   "src/spawn/probe.ts",
   "src/spawn/ready_url.ts",
+  "src/spawn/run_main.ts",
+  "src/spawn/signals.ts",
+  "src/runtime/watch.ts",
   "src/spawn/process_group.ts",
   "src/spawn/readiness.ts",
   "src/spawn/spawn_error.ts",
@@ -162,6 +165,7 @@ Deno.test("mod.ts documents what is public, and nothing else", async () => {
     "SpawnModuleOptions",
     "completeAndExit",
     "inheritBarrier",
+    "runMain",
     "spawnWithBarrier",
   ]);
 });

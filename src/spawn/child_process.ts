@@ -33,6 +33,7 @@ import { WRITE_GRACE } from "./output.ts";
 import type { Probe } from "./probe.ts";
 import { SignalTarget } from "./process_group.ts";
 import { Readiness, type ReadyOptions } from "./readiness.ts";
+import { registerChild } from "./signals.ts";
 import { Streams } from "./streams.ts";
 import { traced } from "./tracing.ts";
 import type { ChildProcess as NodeChildProcess } from "node:child_process";
@@ -58,6 +59,8 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   readonly #readiness: Readiness;
   /** Keeps this process alive while the child runs, unless it is unref'ed. */
   readonly #running = new EventLoopReference();
+  /** Removes the child from those that a signal to this process concerns. */
+  #unregister: (() => void) | undefined;
   #exit: Deno.CommandStatus | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -129,12 +132,17 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   }
 
   stop(): Promise<void> {
-    return this.#stopping ??= stop({
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    await stop({
       target: this.#target,
       exited: this.exited,
       finished: this.status.then(() => this.#streams.drain()),
       hangUp: () => this.destroy(),
     }, this.#plan);
+    this.#register(false);
   }
 
   override [Symbol.dispose](): void {
@@ -147,8 +155,24 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
 
   #hold(held: boolean): void {
     const hasExited = this.#exit !== undefined;
+    this.#register(held && !hasExited);
     this.#running.hold(held && !hasExited);
     this.#streams.hold(held, hasExited);
+  }
+
+  /** Sets whether the child is stopped with this process. */
+  #register(isRegistered: boolean): void {
+    if (!isRegistered) {
+      this.#unregister?.();
+      this.#unregister = undefined;
+      return;
+    }
+    this.#unregister ??= registerChild({
+      label: this.#label,
+      stop: () => this.stop(),
+      signalStop: () => this.kill(this.#plan.stopSignal),
+      kill: () => this.kill("SIGKILL"),
+    }, this.#plan.endWithParent);
   }
 
   /** Stops the child where nobody waits to be told of an error. */
@@ -168,6 +192,8 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   #onExit(status: Deno.CommandStatus): void {
     this.#exit = status;
     this.#target.onExit();
+    // The rest of a group still has to end with this process.
+    if (this.#target.isGone) this.#register(false);
     this.#running.hold(false);
     this.#streams.closeInput();
   }

@@ -5,12 +5,19 @@
 import { now, setTimeout, within } from "../runtime/timers.ts";
 import type { Plan } from "./options.ts";
 import type { SignalTarget } from "./process_group.ts";
+import { isInterrupted } from "./signals.ts";
 
 /**
  * How long, in milliseconds, stopping a child may take beyond its grace periods:
  * for the rest of a group after SIGKILL, and for output that is not written yet.
  */
 const LAST_GRACE = 500;
+
+/**
+ * How long, in milliseconds, a child at least has to exit that has received the
+ * same Ctrl-C from the terminal, because many take a second signal for "now".
+ */
+const INTERRUPT_GRACE = 1_000;
 
 /** How often, in milliseconds, to look whether a process group is empty. */
 const GROUP_POLL = 10;
@@ -34,11 +41,15 @@ export interface Stoppable {
  */
 export async function stop(
   child: Stoppable,
-  { exitGracePeriod, stopSignal, stopGracePeriod }: Pick<
+  plan: Pick<
     Plan,
-    "exitGracePeriod" | "stopSignal" | "stopGracePeriod"
+    "exitGracePeriod" | "stopSignal" | "stopGracePeriod" | "processGroup"
   >,
 ): Promise<void> {
+  const { stopSignal, stopGracePeriod } = plan;
+  const exitGracePeriod = isInterrupted() && !plan.processGroup
+    ? Math.max(plan.exitGracePeriod, INTERRUPT_GRACE)
+    : plan.exitGracePeriod;
   const deadline = now() + exitGracePeriod + stopGracePeriod + LAST_GRACE;
   child.hangUp();
   if (!await isGoneWithin(exitGracePeriod, child)) {

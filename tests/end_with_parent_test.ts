@@ -1,0 +1,54 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Children that end with this process, though they cannot see it exit. */
+
+import { assertEquals } from "@std/assert";
+import { Program } from "./_helpers/program.ts";
+import { STOPPING } from "./_helpers/signals.ts";
+import { test } from "./_helpers/unix.ts";
+
+/** Ends a parent of one child by a signal, and says how both ended. */
+async function endParent(
+  options: string,
+  signal: Deno.Signal,
+): Promise<{ parent: string | null; isChildAlive: boolean }> {
+  await using program = new Program(`
+    const child = spawnWithBarrier(["sh", "-c", "echo up; exec sleep 1000"], {
+      readyLine: /up/,
+      stdout: "null",
+      ...${options},
+    });
+    await child.ready();
+    console.log(child.pid);
+    await child.status;
+  `);
+  const pid = Number(await program.until("\n"));
+  program.kill(signal);
+  const { status } = await program.ended();
+  let isChildAlive = true;
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch {
+    isChildAlive = false;
+  }
+  return { parent: status.signal, isChildAlive };
+}
+
+for (const [signal] of STOPPING) {
+  for (const options of ["{}", "{ processGroup: true }"]) {
+    test(`spawnWithBarrier() with ${options} stops a child with 'readyLine' at ${signal}`, async () => {
+      assertEquals(await endParent(options, signal), {
+        parent: signal,
+        isChildAlive: false,
+      });
+    });
+  }
+}
+
+test("spawnWithBarrier() leaves a child alone with 'endWithParent' false", async () => {
+  const { isChildAlive } = await endParent(
+    "{ endWithParent: false }",
+    "SIGINT",
+  );
+  assertNotEquals(isChildAlive, false);
+});
