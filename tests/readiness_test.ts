@@ -17,9 +17,11 @@ import {
   type SpawnCommandOptions,
   spawnWithBarrier,
 } from "../mod.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
 import { isPending } from "./_helpers/event_loop.ts";
 import { run } from "./_helpers/run.ts";
 import { childModule, dataUrl, json, shell } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 import { test } from "./_helpers/unix.ts";
 
 /** The message of the error that a wait rejects with, without the process ID. */
@@ -119,6 +121,33 @@ for (
       `Child process ${child.pid} (server) was not ready within N ms: ${expected}`,
     );
   });
+}
+
+for (const channel of CHANNELS) {
+  test(`BarrierProcess.ready() takes a barrier that arrived while the event loop was blocked over "${channel}"`, async () => {
+    await using directory = await TempDir.make();
+    const placed = `${directory.path}/placed`;
+    const [input, place] = channel === "fd"
+      ? ["<&3", "echo +up >&3"]
+      : ["", "printf '\\036+up\\n'"];
+    await using child = shell(
+      `read -r _ ${input}; ${place}; : > "$0"; exec sleep 1000`,
+      { channel, args: [placed] },
+    );
+    const ready = child.ready({ timeout: 1 });
+    child.place();
+    while (!isThere(placed)); // which blocks the event loop
+    assertEquals(await ready, "up");
+  });
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 test("BarrierProcess.ready() asks in its TimeoutError whether a module takes part", async () => {

@@ -58,7 +58,11 @@ export class Readiness {
     const timer = new AbortController();
     const timeoutId = timeout === Infinity
       ? undefined
-      : setTimeout(() => timer.abort(), timeout);
+      : setTimeout(async () => {
+        // What arrived in time counts, even if it was not read in time.
+        await this.#streams.readAgain();
+        timer.abort();
+      }, timeout);
     try {
       const note = await barrier.receive({
         signal: AbortSignal.any(

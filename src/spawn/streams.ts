@@ -3,12 +3,13 @@
 /* The pipes of a child: the barrier's channel, stdin, stdout and stderr. */
 
 import { SpawnedChannel } from "../channels/spawned.ts";
-import { readDirectly } from "../runtime/spawned_socket.ts";
+import { readAgain, readDirectly } from "../runtime/spawned_socket.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { ChildInput } from "./child_input.ts";
 import { ChildOutput, type ChildOutputKind } from "./output.ts";
 import type { Message } from "../barrier/lines.ts";
+import type { Socket } from "node:net";
 
 /** Connects the pipes of a child with its barrier and with its streams. */
 export class Streams {
@@ -18,6 +19,8 @@ export class Streams {
   readonly stderr: ChildOutput | undefined;
   /** The outputs that barriers come from. */
   readonly #sources: ChildOutput[];
+  /** Everything that is read. */
+  readonly #sockets: readonly Socket[];
   /** The stdin that this process closes at the exit. */
   readonly #input: Launched["stdin"];
 
@@ -54,6 +57,8 @@ export class Streams {
         acceptsText: false,
       },
     );
+    this.#sockets = [socket, this.stdout?.source, this.stderr?.source]
+      .filter((source) => source !== undefined);
     this.#input = socket && launched.stdin;
     this.stdin = this.#input && new ChildInput(this.#input);
     this.#sources = !socket || readyLine ? this.#outputs : [];
@@ -67,6 +72,15 @@ export class Streams {
   hold(held: boolean, hasExited: boolean): void {
     this.stdin?.hold(held && !hasExited);
     for (const output of this.#outputs) output.hold(held);
+  }
+
+  /**
+   * Reads what has arrived by now. A timer of an event loop that was suspended
+   * may run before the loop has looked.
+   */
+  async readAgain(): Promise<void> {
+    if (Deno.build.os === "windows") return;
+    await Promise.all(this.#sockets.map((socket) => readAgain(socket)));
   }
 
   /** The child has exited, so nobody reads its stdin any more. */
