@@ -119,6 +119,8 @@ const CHECK = `
 interface Between {
   /** The command that starts `$CHECK`, run by a shell. */
   command: string;
+  /** What must be installed, if that is not the command's first word. */
+  program?: string;
   fd?: "closed";
   env?: "removed";
   ignore?: boolean;
@@ -140,7 +142,10 @@ const BETWEEN: Record<string, Between> = {
   "bash -c": { command: `bash -c '"$CHECK"; :'` },
   env: { command: 'env "$CHECK"' },
   exec: { command: 'exec "$CHECK"' },
-  make: { command: "printf 'check:\\n\\t@$(CHECK)\\n' | make -s -f - -j2" },
+  make: {
+    command: "printf 'check:\\n\\t@$(CHECK)\\n' | make -s -f - -j2",
+    program: "make",
+  },
   xargs: { command: 'echo | xargs "$CHECK"' },
   "find -exec": { command: 'find "$CHECK" -exec "$CHECK" ";"' },
   timeout: { command: 'timeout 60 "$CHECK"' },
@@ -161,6 +166,7 @@ const BETWEEN: Record<string, Between> = {
   "ip netns exec": {
     command: 'unshare -m sh -c \'ip netns add "n$$" &&' +
       ' ip netns exec "n$$" "$CHECK"; ip netns del "n$$"\'',
+    program: "ip",
     ...inNamespace,
   },
   strace: { command: 'strace -o /dev/null "$CHECK"' },
@@ -219,13 +225,12 @@ const NAMES = Array.from(
   ([, name]) => name!,
 );
 
-for (const [name, { command, fd, env, ignore }] of Object.entries(BETWEEN)) {
+for (const [name, between] of Object.entries(BETWEEN)) {
+  const { command, fd, env, ignore } = between;
+  const program = between.program ?? /[\w-]+/.exec(command)![0];
   Deno.test({
     name: `PROTOCOL.md says whether ${name} passes the channel on`,
-    ignore: Deno.build.os !== "linux" || ignore ||
-      !isInstalled(
-        /[\w-]+/.exec(command.replace(/^echo.*\| |^printf.*\| /, ""))![0],
-      ),
+    ignore: Deno.build.os !== "linux" || ignore || !isInstalled(program),
     async fn() {
       assertEquals(NAMES.includes(name), true);
       await using directory = await TempDir.make();
