@@ -46,9 +46,9 @@ for (const [signal] of STOPPING) {
 }
 
 test("spawnWithBarrier() leaves a child alone with 'endWithParent' false", async () => {
-  const { isChildAlive } = await endParent(
-    "{ endWithParent: false }",
-    "SIGINT",
-  );
-  assertNotEquals(isChildAlive, false);
+  const options = "{ endWithParent: false }";
+  assertEquals(await endParent(options, "SIGINT"), {
+    parent: "SIGINT",
+    isChildAlive: true,
+  });
 });
