@@ -2,7 +2,7 @@
 
 /** Children that end with this process, though they cannot see it exit. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Program } from "./_helpers/program.ts";
 import { STOPPING } from "./_helpers/signals.ts";
 import { test } from "./_helpers/unix.ts";
@@ -13,16 +13,17 @@ async function endParent(
   signal: Deno.Signal,
 ): Promise<{ parent: string | null; isChildAlive: boolean }> {
   await using program = new Program(`
-    const child = spawnWithBarrier(["sh", "-c", "echo up; exec sleep 1000"], {
+    const server = spawnWithBarrier(["sh", "-c", "echo up; exec sleep 1000"], {
       readyLine: /up/,
       stdout: "null",
       ...${options},
     });
-    await child.ready();
-    console.log(child.pid);
-    await child.status;
+    await server.ready();
+    console.log(server.pid);
+    await server.status;
   `);
   const pid = Number(await program.until("\n"));
+  assert(pid > 0);
   program.kill(signal);
   const { status } = await program.ended();
   let isChildAlive = true;
