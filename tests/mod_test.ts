@@ -74,6 +74,7 @@ const SPAWN = [
   "src/spawn/options.ts",
   "src/spawn/permissions.ts",
   "src/spawn/probe.ts",
+  "src/spawn/program.ts",
   "src/spawn/ready_url.ts",
   "src/spawn/run_main.ts",
   "src/spawn/signals.ts",
