@@ -47,3 +47,19 @@ Deno.test("Imports point one way, those of types included", async () => {
   }
   assertEquals([...imports.keys()], []);
 });
+
+Deno.test("The library uses the timers and the clock of src/runtime/timers.ts", async () => {
+  const names = "setTimeout|setInterval|setImmediate|performance|Date";
+  const global = new RegExp(`(?<![.\\w])(${names})\\b(?=[.(]|$)`, "g");
+  const found: string[] = [];
+  for (const file of await libraryFiles()) {
+    if (file === "src/runtime/timers.ts") continue;
+    const source = await Deno.readTextFile(new URL(file, LIBRARY));
+    const code = source.replace(/\/\*[^]*?\*\//g, "").replace(/\/\/.*/g, "");
+    const own = /\{([^}]*)\} (?:from ".*\/timers.ts"|= globalThis)/.exec(code);
+    for (const [, name] of code.matchAll(global)) {
+      if (!own?.[1]?.includes(name!)) found.push(`${file}: ${name}`);
+    }
+  }
+  assertEquals(found, []);
+});

@@ -5,6 +5,10 @@ import { BarrierAbortedError } from "../barrier/error.ts";
 import { printable } from "../barrier/lines.ts";
 import { toBytes } from "./bytes.ts";
 
+// Taken from here and not from `src/runtime/timers.ts`, which would be one more
+// file for every child to load.
+const { setTimeout } = globalThis;
+
 /**
  * What messages can be sent through: a `MessagePort`, a `Worker`, or a worker's
  * own global scope.

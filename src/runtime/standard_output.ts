@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { builtin } from "./builtin.ts";
+import { setTimeout } from "./timers.ts";
 
 /** From how many bytes on a write to a file goes as one. */
 const FILE_WRITE = 64 * 1024;
