@@ -80,6 +80,7 @@ const SPAWN = [
   "src/spawn/signals.ts",
   "src/runtime/watch.ts",
   "src/spawn/process_group.ts",
+  "src/spawn/program.ts",
   "src/spawn/readiness.ts",
   "src/spawn/spawn_error.ts",
   "src/spawn/streams.ts",
@@ -103,6 +104,7 @@ const SPAWN = [
   "src/channels/spawned.ts",
   "src/spawn/stdout_splitter.ts",
   "src/spawn/tracing.ts",
+  "src/spawn/values.ts",
   ...SOCKET_CHANNEL,
   ...INHERIT,
 ];

@@ -71,10 +71,14 @@ function commandStatus(
   if (signal === null) {
     return { success: code === 0, code: code ?? 0, signal: null };
   }
-  const { signals } = builtin<typeof import("node:os")>("node:os").constants;
   return {
     success: false,
-    code: 128 + signals[signal],
+    code: 128 + signalNumbers()[signal]!,
     signal: signal as Deno.Signal,
   };
+}
+
+/** Returns the names of this system's signals, with their numbers. */
+export function signalNumbers(): Readonly<Record<string, number>> {
+  return builtin<typeof import("node:os")>("node:os").constants.signals;
 }

@@ -40,7 +40,11 @@ export function spawnOrThrow(
   tracing.subscribe(subscribers);
   try {
     const child = startNoticed(() =>
-      spawn(verbatimCommand(command!), args.map(verbatimArgument), options)
+      spawn(
+        verbatimCommand(command!),
+        args.map(verbatimArgument),
+        verbatimOptions(options),
+      )
     );
     child.on("error", () => {}); // it is thrown here
     if (child.pid !== undefined) return child;
@@ -69,6 +73,23 @@ function verbatimCommand(command: string): string {
 
 function verbatimArgument(arg: string): string {
   return new String(arg) as string;
+}
+
+/**
+ * Options whose `env` is all that the child gets.
+ *
+ * `node:child_process` adds `NODE_V8_COVERAGE` of this process unless `env` has a
+ * property of that name, and everything that stands on `Object.prototype`.
+ *
+ * Remove when an option turns that off.
+ */
+function verbatimOptions(options: SpawnOptions): SpawnOptions {
+  const env: SpawnOptions["env"] = Object.assign(
+    Object.create(null),
+    { NODE_V8_COVERAGE: undefined },
+    options.env,
+  );
+  return { ...options, env };
 }
 
 /**

@@ -4,7 +4,8 @@
 
 import { cut } from "../barrier/lines.ts";
 import { CHANNEL_VARIABLE, STATE_VARIABLE } from "../channels/environment.ts";
-import { invalid } from "./errors.ts";
+import { invalidSecret, kindOf, shown } from "./errors.ts";
+import { isRecord } from "./values.ts";
 
 /** How many characters of a variable's name an error shows. */
 const NAME_MAX = 60;
@@ -22,8 +23,11 @@ export function childEnvironment(
   isCleared: boolean,
   channel: string,
 ): Readonly<Record<string, string>> {
-  if (env !== undefined && (typeof env !== "object" || env === null)) {
-    throw invalid("'env' must be an object", env);
+  if (env !== undefined && !isRecord(env)) {
+    throw invalidSecret(
+      `'env' must be an object such as { NAME: "value" }`,
+      kindOf(env),
+    );
   }
   const variables = new Map<string, [name: string, value: string]>();
   const set = (name: string, value: string) =>
@@ -44,23 +48,21 @@ export function childEnvironment(
 
 function checkVariable(name: string, value: unknown): asserts value is string {
   if (name === "" || /[=\0]/.test(name)) {
-    throw invalid(
+    throw invalidSecret(
       "the names in 'env' must not be empty, nor contain '=' or null characters",
-      name,
+      // What follows a '=' is most likely a value.
+      name.includes("=") ? "one with '='" : shown(name),
     );
   }
   // The value itself may be secret.
   const expected = `the variable "${cut(name, NAME_MAX)}" in 'env' must be`;
   if (typeof value !== "string") {
-    throw new TypeError(
-      `Cannot spawn a child: ${expected} a string, received a value of type ${typeof value}`,
-    );
+    throw invalidSecret(`${expected} a string`, kindOf(value));
   }
   if (value.includes("\0")) {
-    throw new TypeError(
-      `Cannot spawn a child: ${expected} without null characters, received one at index ${
-        value.indexOf("\0")
-      }`,
+    throw invalidSecret(
+      `${expected} without null characters`,
+      `one at index ${value.indexOf("\0")}`,
     );
   }
 }

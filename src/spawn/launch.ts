@@ -31,10 +31,9 @@ export interface Launched {
  */
 export function launch(plan: Plan): Launched {
   const { cwd, uid, gid, fd } = plan;
-  const words = commandLine(plan);
   let process: ChildProcess;
   try {
-    process = spawnOrThrow(words, {
+    process = spawnOrThrow(commandLine(plan), {
       ...cwd === undefined ? {} : { cwd },
       ...uid === undefined ? {} : { uid },
       ...gid === undefined ? {} : { gid },
@@ -43,7 +42,7 @@ export function launch(plan: Plan): Launched {
       stdio: descriptors(plan),
     });
   } catch (cause) {
-    throw spawnError(words[0]!, cause, plan);
+    throw spawnError(cause, plan);
   }
   return {
     process,

@@ -7,10 +7,10 @@
 
 import { cut } from "../barrier/lines.ts";
 import { CHANNEL_FD, channelFd } from "../channels/environment.ts";
-import { builtin } from "../runtime/builtin.ts";
+import { signalNumbers } from "../runtime/exit.ts";
 import { DELAY_MAX } from "../runtime/timers.ts";
 import { childEnvironment } from "./environment.ts";
-import { invalid, shown } from "./errors.ts";
+import { invalid, invalidSecret, kindOf, shown } from "./errors.ts";
 import { Probe } from "./probe.ts";
 import {
   type CommandProgram,
@@ -18,7 +18,6 @@ import {
   NAME_MAX,
   nameOf,
   programOf,
-  shortName,
   strings,
 } from "./program.ts";
 import {
@@ -28,6 +27,7 @@ import {
   pauseMax,
   tryUrl,
 } from "./ready_url.ts";
+import { filePath, reader } from "./values.ts";
 
 /** What a child is started from, with every option checked and in place. */
 export interface Plan {
@@ -36,7 +36,7 @@ export interface Plan {
   /** The command, or the module with the flags of Deno that run it. */
   readonly program: CommandProgram | ModuleProgram;
   readonly args: readonly string[];
-  readonly cwd: string | URL | undefined;
+  readonly cwd: string | undefined;
   /** All variables, the channel's included. */
   readonly env: Readonly<Record<string, string>>;
   readonly uid: number | undefined;
@@ -101,10 +101,7 @@ const STOP_GRACE_PERIOD = 5_000;
  * @throws The reason of the signal, if that is already aborted.
  */
 export function resolve(target: unknown, options: unknown): Plan {
-  if (options !== undefined && Object(options) !== options) {
-    throw invalid("the options must be an object", options);
-  }
-  const option = reader(Object(options));
+  const option = optionsReader(options);
   const signal = signalOption(option("signal"));
   const program = programOf(
     target,
@@ -169,20 +166,19 @@ export function resolve(target: unknown, options: unknown): Plan {
   };
 }
 
-/**
- * Reads options, getters and those of a class included. What stands on
- * `Object.prototype` is not an option, but pollution.
- */
-function reader(options: object): (name: string) => unknown {
-  return (name) => {
-    let owner: object | null = options;
-    while (owner !== null && !Object.hasOwn(owner, name)) {
-      owner = Object.getPrototypeOf(owner);
-    }
-    return owner === null || owner === Object.prototype
-      ? undefined
-      : Reflect.get(options, name);
-  };
+function optionsReader(options: unknown): (name: string) => unknown {
+  if (options === undefined) return () => undefined;
+  if (typeof options !== "object" || options === null) {
+    throw invalidSecret("the options must be an object", kindOf(options));
+  }
+  if (Array.isArray(options)) {
+    throw invalidSecret(
+      "the options must be an object",
+      "an array",
+      "pass arguments as { args: [...] }",
+    );
+  }
+  return reader(options);
 }
 
 /**
@@ -332,18 +328,16 @@ function nameOption(value: unknown): string | undefined {
   );
 }
 
-function cwdOption(value: unknown): string | URL | undefined {
+function cwdOption(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" && !(value instanceof URL)) {
     throw invalid("'cwd' must be a string or a URL", value);
   }
-  if (value instanceof URL && value.protocol !== "file:") {
-    throw invalid("'cwd' must be a file URL", shortName(value.href));
+  const path = value instanceof URL ? filePath("'cwd'", value) : value;
+  if (path.includes("\0")) {
+    throw invalid("'cwd' must not contain null characters", path);
   }
-  if (String(value).includes("\0")) {
-    throw invalid("'cwd' must not contain null characters", value);
-  }
-  return value;
+  return path;
 }
 
 function idOption(name: string, value: unknown): number | undefined {
@@ -377,9 +371,8 @@ function notOnWindows(name: string): void {
 }
 
 function stopSignalOption(value: unknown = "SIGTERM"): Deno.Signal {
-  const { signals } = builtin<typeof import("node:os")>("node:os").constants;
-  if (typeof value !== "string" || !Object.hasOwn(signals, value)) {
-    throw invalid("'stopSignal' must be the name of a signal", value);
+  if (typeof value === "string" && Object.hasOwn(signalNumbers(), value)) {
+    return value as Deno.Signal;
   }
-  return value as Deno.Signal;
+  throw invalid("'stopSignal' must be the name of a signal", value);
 }

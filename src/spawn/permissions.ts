@@ -2,8 +2,8 @@
 
 /* The permissions of a module, as flags of Deno. */
 
-import { builtin } from "../runtime/builtin.ts";
 import { invalid } from "./errors.ts";
+import { filePath, isRecord, reader } from "./values.ts";
 
 /** The kinds of permission that Deno has a flag for. */
 const KINDS = [
@@ -30,26 +30,26 @@ export function permissionFlags(permissions: unknown): readonly string[] {
   // A child that somebody waits for must not wait for an answer to a prompt.
   const flags = ["--no-prompt"];
   if (permissions === undefined || permissions === "none") return flags;
-  if (
-    typeof permissions !== "object" || permissions === null ||
-    Array.isArray(permissions)
-  ) {
+  if (!isRecord(permissions)) {
     throw invalid(
       `'permissions' must be "none", "all" or an object such as { net: true }`,
       permissions,
     );
   }
-  for (const [name, value] of Object.entries(permissions)) {
-    const kind = KINDS.find((kind) => kind === name);
-    if (kind === undefined) {
-      throw invalid(
-        `'permissions' must name kinds of permission (${KINDS.join(", ")})`,
-        name,
-      );
-    }
-    flags.push(...kindFlags(kind, value));
+  const unknown = Object.keys(permissions).find((name) =>
+    KINDS.every((kind) => kind !== name)
+  );
+  if (unknown !== undefined) {
+    throw invalid(
+      `'permissions' must name kinds of permission (${KINDS.join(", ")})`,
+      unknown,
+    );
   }
-  return flags;
+  const permission = reader(permissions);
+  return [
+    ...flags,
+    ...KINDS.flatMap((kind) => kindFlags(kind, permission(kind))),
+  ];
 }
 
 function kindFlags(kind: Kind, value: unknown): string[] {
@@ -81,13 +81,12 @@ function listItem(kind: Kind, item: unknown): string {
   if (typeof item !== "string" && !(item instanceof URL)) {
     throw invalid(`the permission "${kind}" must list strings or URLs`, item);
   }
-  const { fileURLToPath } = builtin<typeof import("node:url")>("node:url");
   const text = item instanceof URL && item.protocol === "file:"
-    ? fileURLToPath(item)
+    ? filePath(`the permission "${kind}"`, item)
     : String(item);
-  if (text === "" || text.includes(",")) {
+  if (text === "" || /[,\0]/.test(text)) {
     throw invalid(
-      `the permission "${kind}" must list values that are not empty and have no comma`,
+      `the permission "${kind}" must list values that are not empty and have no comma or null character`,
       text,
     );
   }

@@ -2,7 +2,9 @@
 
 /* The process, or the whole process group, that signals go to. */
 
+import { signalNumbers } from "../runtime/exit.ts";
 import { signalProcess } from "../runtime/process.ts";
+import { shown } from "./errors.ts";
 import type { ChildProcess } from "node:child_process";
 
 /** Signal 0 only checks whether a process exists. */
@@ -51,22 +53,58 @@ export class SignalTarget {
    * @throws {TypeError} If there is nobody left to send it to, or it is not a
    * signal.
    * @throws {Deno.errors.PermissionDenied} If the system refuses.
+   * @throws {Deno.errors.NotCapable} If this process may no longer signal the
+   * group.
    */
   send(signal: Deno.Signal | number): void {
+    if (!isSignal(signal)) {
+      throw new TypeError(
+        `Cannot signal ${this.#label}: the signal must be the name or the number of one, received ${
+          shown(signal)
+        }; pass a name such as "SIGTERM"`,
+      );
+    }
     if (this.isGone) throw this.#alreadyExited(signal);
-    if (!this.#hasGroup && signalProcess(this.#process, signal)) return;
+    if (this.#hasGroup) this.#sendToGroup(signal);
+    else if (signal !== NO_SIGNAL) this.#sendToProcess(signal);
+  }
+
+  #sendToGroup(signal: Deno.Signal | number): void {
+    if (!maySignal()) {
+      if (signal !== NO_SIGNAL) signalProcess(this.#process, signal);
+      throw new Deno.errors.NotCapable(
+        `${
+          this.#failure(signal)
+        }: this process no longer has run access to all programs, so its group was left alone; do not revoke that permission while the group runs`,
+      );
+    }
     try {
-      if (this.#hasGroup) return Deno.kill(-this.#pid, signal);
+      Deno.kill(-this.#pid, signal);
+    } catch (cause) {
+      throw this.#unsent(signal, cause);
+    }
+  }
+
+  #sendToProcess(signal: Deno.Signal | number): void {
+    if (signalProcess(this.#process, signal)) return;
+    if (!maySignal()) {
+      throw this.#alreadyExited(signal, new Deno.errors.NotCapable());
+    }
+    try {
       Deno.kill(this.#pid, NO_SIGNAL); // for the reason why it was not sent
     } catch (cause) {
-      if (cause instanceof Deno.errors.PermissionDenied) {
-        throw this.refused(signal, cause);
-      }
-      const isGone = cause instanceof Deno.errors.NotFound ||
-        cause instanceof Deno.errors.NotCapable; // it may not be asked
-      throw isGone ? this.#alreadyExited(signal, cause) : cause;
+      throw this.#unsent(signal, cause);
     }
     throw this.#alreadyExited(signal);
+  }
+
+  #unsent(signal: Deno.Signal | number, cause: unknown): unknown {
+    if (cause instanceof Deno.errors.PermissionDenied) {
+      return this.refused(signal, cause);
+    }
+    return cause instanceof Deno.errors.NotFound
+      ? this.#alreadyExited(signal, cause)
+      : cause;
   }
 
   /** Makes the error for a signal that the system refuses to send. */
@@ -91,14 +129,28 @@ export class SignalTarget {
   }
 }
 
+function isSignal(value: unknown): boolean {
+  const numbers = signalNumbers();
+  return typeof value === "string"
+    ? Object.hasOwn(numbers, value)
+    : value === NO_SIGNAL ||
+      Object.values(numbers).some((number) => number === value);
+}
+
+/** Whether this process may signal any other, without asking the user. */
+function maySignal(): boolean {
+  return Deno.permissions.querySync({ name: "run" }).state === "granted";
+}
+
 /**
- * Whether the group that an exited child had led still has members.
+ * Whether the group that an exited child had led still has members, as far as
+ * this process may look.
  *
  * The system keeps a process ID from being used again as long as a group has
  * that number. So if there is a process of that ID, the group is a stranger's.
  */
 function groupExists(pid: number): boolean {
-  return exists(-pid) && !exists(pid);
+  return !maySignal() || (exists(-pid) && !exists(pid));
 }
 
 function exists(target: number): boolean {

@@ -3,7 +3,7 @@
 /* What is spawned: a command, or a Deno module. */
 
 import { cut } from "../barrier/lines.ts";
-import { invalid } from "./errors.ts";
+import { invalid, invalidSecret, kindOf, shown } from "./errors.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** A program with its own arguments. */
@@ -68,9 +68,12 @@ function moduleSpecifier(target: unknown): string {
     throw invalid("the module must not contain null characters", target);
   }
   if (isCommandLine(specifier)) {
-    throw invalid(
-      `a command must be an array of its words, such as ["redis-server", "--port", "7000"]`,
-      target,
+    // The rest may be secret.
+    const program = shown(specifier.trim().split(/\s/, 1)[0]);
+    throw invalidSecret(
+      "a command must be an array of strings",
+      "a string with spaces",
+      `write [${program}, ...] with each argument as an item, or end the name of a module in .ts or .js`,
     );
   }
   if (Deno.build.standalone) {
@@ -98,7 +101,7 @@ function isUrl(module: string): boolean {
 }
 
 /**
- * Checks an array of strings.
+ * Checks an array of strings, and copies it.
  *
  * @param name The option, or "the command".
  * @throws {TypeError} If it is not one.
@@ -107,16 +110,17 @@ export function strings(name: string, value: unknown): readonly string[] {
   if (value === undefined) return [];
   const what = name === "the command" ? name : `'${name}'`;
   if (!Array.isArray(value)) {
-    throw invalid(`${what} must be an array of strings`, value);
+    throw invalidSecret(`${what} must be an array of strings`, kindOf(value));
   }
   // An item that is not valid may be secret, so only its place is named.
   return Array.from(value, (item: unknown, index) => {
     if (typeof item === "string" && !item.includes("\0")) return item;
     const received = typeof item === "string"
       ? "a null character"
-      : `a value of type ${typeof item}`;
-    throw new TypeError(
-      `Cannot spawn a child: ${what} must be strings without null characters, received ${received} at index ${index}`,
+      : kindOf(item);
+    throw invalidSecret(
+      `${what} must be strings without null characters`,
+      `${received} at index ${index}`,
     );
   });
 }
@@ -131,13 +135,23 @@ export function nameOf(program: CommandProgram | ModuleProgram): string {
   );
 }
 
-/** Makes a short and printable name of a program, a path or a URL. */
-export function shortName(whole: string): string {
-  const isFile = whole.startsWith("file:") || !isUrl(whole);
-  const name = isFile
-    ? whole.replace(/^.*[/\\](?=.)/s, "")
-    // User, password and query may be secret.
-    : whole.replace(/^([a-z][a-z0-9+.-]+:\/\/)[^/]*@/i, "$1")
-      .replace(/(^https?:[^?#]*)[?#].*$/is, "$1");
-  return cut(name, NAME_MAX);
+function shortName(whole: string): string {
+  return cut(publicName(whole), NAME_MAX);
+}
+
+function publicName(whole: string): string {
+  if (!isUrl(whole)) return lastPart(whole);
+  const url = URL.parse(whole);
+  if (url === null) return `${whole.split(":", 1)}:...`;
+  if (url.protocol === "data:") return whole;
+  if (url.protocol === "file:") return lastPart(url.pathname);
+  url.username = "";
+  url.password = "";
+  url.search = "";
+  url.hash = "";
+  return url.href;
+}
+
+function lastPart(path: string): string {
+  return path.replace(/^.*[/\\](?=.)/s, "");
 }

@@ -5,66 +5,95 @@
 import { cut } from "../barrier/lines.ts";
 import type { Plan } from "./options.ts";
 
-/** How many characters of a file name or of a script's first line an error shows. */
-const PATH_MAX = 200;
+/** How many characters of a file name or of a system's message an error shows. */
+const TEXT_MAX = 200;
 
 /** How many bytes of a script are read to find its interpreter. */
 const FIRST_LINE_MAX = 256;
 
+type FailedPlan = Pick<
+  Plan,
+  "name" | "program" | "cwd" | "fd" | "env" | "uid" | "gid"
+>;
+
 /**
- * Makes the error for a child that the system did not start.
+ * Makes the error for a child that the system did not start. It shows no
+ * arguments, which may be secret.
  *
- * @param command The program that was to run.
  * @param cause What `node:child_process` reports.
  * @param plan How the child was to be started.
  */
-export function spawnError(
-  command: string,
+export function spawnError(cause: unknown, plan: FailedPlan): Error {
+  const { program } = plan;
+  const name = program.kind === "command" ? program.words[0]! : plan.name;
+  const [ErrorClass, what] = explain(cause, plan);
+  return new ErrorClass(`Cannot spawn "${cut(name, TEXT_MAX)}": ${what}`, {
+    cause: publicCause(cause),
+  });
+}
+
+type ErrorConstructor = new (message: string, options: ErrorOptions) => Error;
+
+/** Returns the class of the error, and what is wrong. */
+function explain(
   cause: unknown,
-  plan: Pick<Plan, "cwd" | "fd" | "env">,
-): unknown {
-  const error = cause as NodeJS.ErrnoException & { spawnargs?: string[] };
-  // The arguments may be secret.
-  if (Object(error) === error) delete error.spawnargs;
-  const failure = `Cannot spawn "${cut(command, PATH_MAX)}"`;
-  const options = { cause };
-  switch (error?.code) {
+  plan: FailedPlan,
+): [ErrorConstructor, string] {
+  const { code, message } = errorLike(cause);
+  switch (code) {
     case "ENOENT":
-      return new Deno.errors.NotFound(
-        `${failure}: ${whatIsMissing(command, plan)}`,
-        options,
-      );
+      return [Deno.errors.NotFound, whatIsMissing(plan)];
     case "EBADF":
-      return new RangeError(
-        `${failure}: the channel "fd:${plan.fd}" exceeds the limit of open files of this process; choose a lower number or raise the limit (ulimit -n)`,
-        options,
-      );
+      return [
+        RangeError,
+        `the channel "fd:${plan.fd}" exceeds the limit of open files of this process; choose a lower number or raise the limit (ulimit -n)`,
+      ];
     case "EMFILE":
     case "ENFILE":
-      return new Error(
-        `${failure}: there are too many open files; stop some children or raise the limit (ulimit -n)`,
-        options,
-      );
+      return [
+        Error,
+        "there are too many open files; stop some children or raise the limit (ulimit -n)",
+      ];
     case "EAGAIN":
-      return new Deno.errors.WouldBlock(
-        `${failure}: there are too many processes; stop some or raise the limit (ulimit -u)`,
-        options,
-      );
+      return [
+        Deno.errors.WouldBlock,
+        "there are too many processes; stop some or raise the limit (ulimit -u)",
+      ];
     case "EACCES":
-    case "EPERM":
-      return new Deno.errors.PermissionDenied(
-        `${failure}: the system denies permission; check that the file is executable and that this user may run it`,
-        options,
-      );
-    default:
-      if (cause instanceof Deno.errors.NotCapable) {
-        return new Deno.errors.NotCapable(
-          `${failure}: ${lowerFirst(cause.message)}`,
-          options,
-        );
-      }
-      return cause;
+    case "EPERM": {
+      const isOther = plan.uid !== undefined || plan.gid !== undefined;
+      return [
+        Deno.errors.PermissionDenied,
+        isOther
+          ? "the system denies permission; check that the file is executable and that this user may run it as another user or group"
+          : "the system denies permission; check that the file is executable and that this user may run it",
+      ];
+    }
   }
+  // "Failed to spawn '/usr/bin/sh': Argument list too long (os error 7)"
+  const reason = message.replace(/^Failed to spawn '.*': /s, "");
+  return [denoClass(cause), cut(lowerFirst(reason), TEXT_MAX)];
+}
+
+function denoClass(cause: unknown): ErrorConstructor {
+  return Object.values(Deno.errors).find((ErrorClass) =>
+    cause instanceof ErrorClass
+  ) ?? Error;
+}
+
+/** Makes an error like the cause, without the arguments or control characters. */
+function publicCause(cause: unknown): Error {
+  const { code, message } = errorLike(cause);
+  return Object.assign(
+    new Error(cut(message, TEXT_MAX)),
+    code === undefined ? {} : { code },
+  );
+}
+
+function errorLike(cause: unknown): { code?: string; message: string } {
+  if (!(cause instanceof Error)) return { message: String(cause) };
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return code === undefined ? { message } : { code, message };
 }
 
 function lowerFirst(text: string): string {
@@ -76,57 +105,68 @@ function lowerFirst(text: string): string {
  * interpreter and the working directory, so this looks them up as far as this
  * process is allowed to read.
  */
-function whatIsMissing(
-  command: string,
-  { cwd, env }: Pick<Plan, "cwd" | "env">,
+function whatIsMissing({ program, cwd, env }: FailedPlan): string {
+  const place = cwd === undefined ? "directory" : kindOfFile(cwd);
+  const directory = `the working directory "${cut(cwd ?? "", TEXT_MAX)}"`;
+  if (place === "missing") return `${directory} does not exist`;
+  if (place === "file") return `${directory} is not a directory`;
+  const missing = whatProgramIsMissing(program, cwd, env.PATH ?? "");
+  return place === "directory"
+    ? missing
+    : `${missing.replace(/;.*/, "")}, or ${directory} does not`;
+}
+
+function whatProgramIsMissing(
+  program: Plan["program"],
+  cwd: string | undefined,
+  path: string,
 ): string {
-  const directory = cwd === undefined ? undefined : pathOf(cwd);
-  const shownDirectory = cut(directory ?? "", PATH_MAX);
-  if (directory !== undefined && exists(directory) === false) {
-    return `the working directory "${shownDirectory}" does not exist`;
+  if (program.kind === "module") {
+    return `Deno is no longer at "${cut(Deno.execPath(), TEXT_MAX)}"`;
   }
-  const script = findScript(command, directory, env.PATH ?? "");
-  const line = script === undefined ? undefined : firstLine(script);
-  const interpreter = /^#![ \t]*([^ \t\r]+)/.exec(line ?? "")?.[1];
-  if (interpreter !== undefined) {
-    const shownInterpreter = cut(interpreter, PATH_MAX);
-    return line!.endsWith("\r")
-      ? `the first line of the script ends in CR LF, so the system looks for "${shownInterpreter}\\r"; save the file with LF`
-      : `its interpreter "${shownInterpreter}" does not exist; install it or change the first line of the script`;
-  }
-  const missing = "the command does not exist";
-  return directory === undefined || exists(directory)
-    ? `${missing}; check its spelling and PATH`
-    : `${missing}, or the working directory "${shownDirectory}" does not`;
+  const files = candidates(program.words[0]!, cwd, path);
+  const file = files.find((file) => kindOfFile(file) === "file");
+  if (file !== undefined) return whatFileNeeds(file);
+  return files.every(kindOfFile)
+    ? "the command does not exist; check its spelling and PATH"
+    : "the command or its interpreter does not exist; check its spelling and PATH";
 }
 
-function pathOf(place: string | URL): string {
-  return place instanceof URL ? decodeURIComponent(place.pathname) : place;
+/** Says what is missing for a file that exists, and yet cannot be run. */
+function whatFileNeeds(file: string): string {
+  const line = firstLine(file) ?? "";
+  const interpreter = /^#![ \t]*([^ \t\r]+)/.exec(line)?.[1];
+  if (interpreter === undefined) {
+    return "the file exists, but not the interpreter or loader that it names; install that";
+  }
+  const shown = cut(interpreter, TEXT_MAX);
+  return line.endsWith("\r")
+    ? `the first line of the script ends in CR LF, so the system looks for "${shown}\\r"; save the file with LF`
+    : `its interpreter "${shown}" does not exist; install it or change the first line of the script`;
 }
 
-/** Finds the file of a command as `execvp` does. */
-function findScript(
+/** Returns the files that `execvp` takes a command for, the first first. */
+function candidates(
   command: string,
   cwd: string | undefined,
   path: string,
-): string | undefined {
-  if (command.includes("/")) {
-    return command.startsWith("/") || cwd === undefined
-      ? command
-      : `${cwd}/${command}`;
+): readonly string[] {
+  if (!command.includes("/")) {
+    return path.split(":").map((directory) => `${directory}/${command}`);
   }
-  return path.split(":").map((directory) => `${directory}/${command}`)
-    .find((file) => exists(file));
+  const isRelative = !command.startsWith("/") && cwd !== undefined;
+  return [isRelative ? `${cwd}/${command}` : command];
 }
 
-/** Whether a file exists; `undefined` if this process may not look. */
-function exists(path: string): boolean | undefined {
+/** Looks at a path; `undefined` if this process may not look. */
+function kindOfFile(
+  path: string,
+): "missing" | "directory" | "file" | undefined {
   return ifReadable(path, () => {
     try {
-      Deno.statSync(path);
-      return true;
+      return Deno.statSync(path).isDirectory ? "directory" : "file";
     } catch (error) {
-      return error instanceof Deno.errors.NotFound ? false : undefined;
+      return error instanceof Deno.errors.NotFound ? "missing" : undefined;
     }
   });
 }
