@@ -93,7 +93,7 @@ for (const channel of CHANNELS) {
     const ending = of("parent", events).filter((event) => !/^peer/.test(event));
     assertEquals(ending, [
       "open",
-      "wait 1 begins: waitNext",
+      "wait 1 begins: receive",
       "take 1: ready\u00e9",
       "wait 1 ends: true",
       "place 1: go on",
