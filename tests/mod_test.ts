@@ -80,7 +80,6 @@ const SPAWN = [
   "src/spawn/signals.ts",
   "src/runtime/watch.ts",
   "src/spawn/process_group.ts",
-  "src/spawn/program.ts",
   "src/spawn/readiness.ts",
   "src/spawn/spawn_error.ts",
   "src/spawn/streams.ts",
