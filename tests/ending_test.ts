@@ -579,6 +579,27 @@ for (const channel of CHANNELS) {
   }
 }
 
+for (const endWithParent of [true, false]) {
+  const what = endWithParent ? "kills" : "does not kill";
+  test(`spawnWithBarrier() ${what} a child with endWithParent ${endWithParent} at an uncaught error`, async () => {
+    const parent = startParent(`
+      const script = "echo up; while kill -0 $PPID; do sleep 0.1; done; echo survived >&2";
+      const child = spawnWithBarrier(["sh", "-c", script], {
+        readyLine: /up/,
+        stderr: "inherit",
+        endWithParent: ${endWithParent},
+      });
+      await child.ready();
+      setTimeout(() => { throw new Error("on purpose"); });
+    `);
+    const stderr = await parent.stderr.text(); // ends with the child
+    assertEquals(stderr.includes("survived"), !endWithParent, stderr);
+    await parent.status;
+    await parent.stdin.close();
+    await parent.stdout.cancel();
+  });
+}
+
 test("spawnWithBarrier() keeps a parent alive until its child exits, though nothing is awaited", async () => {
   const { stdout } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", "read -r _ <&3"], {

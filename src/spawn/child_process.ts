@@ -84,7 +84,8 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       this.#label,
       plan.processGroup,
     );
-    surviveErrors(launched.process);
+    // Otherwise the child sees the hang-up, and must be able to read what was sent.
+    if (!plan.endWithParent) surviveErrors(launched.process);
     this.ref();
     this.exited = exitOf(launched.process).then((status) => {
       this.#onExit(status);
