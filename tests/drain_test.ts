@@ -4,6 +4,8 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { setImmediate } from "node:timers";
 import type { Socket } from "node:net";
 import { drained } from "../src/runtime/drain.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
+import { checkExits } from "./_helpers/exits.ts";
 import { isPending, turnEventLoop } from "./_helpers/event_loop.ts";
 import { shell } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
@@ -102,5 +104,11 @@ for (const stdout of ["piped", "forward", "null"] as const) {
       while (performance.now() < end);
       assertEquals(await Array.fromAsync(child), ["1", "2", "3", "4", "5"]);
     }
+  });
+}
+
+for (const channel of CHANNELS) {
+  test(`BarrierProcess takes everything that a child did before it ended over "${channel}"`, async () => {
+    await checkExits({ channel, count: 24 });
   });
 }

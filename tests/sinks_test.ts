@@ -149,7 +149,7 @@ Deno.test("ForwardSink drops what it holds when nobody reads the output any more
     new ForwardSink(target, events),
     new ForwardSink(target, new Events()),
   ];
-  push(sink, "lost\n".repeat(100_000));
+  for (let i = 0; i < 10; i++) push(sink, "lost\n".repeat(10_000));
   push(other, "written\n");
   target.errors.push(new Deno.errors.BrokenPipe());
   open();
@@ -369,7 +369,7 @@ Deno.test("StreamSink is full with 16 MiB, and has room when some of it is read"
   await reader.cancel();
 });
 
-Deno.test("StreamSink forgets what it holds when the stream is cancelled", async () => {
+Deno.test("StreamSink forgets what it holds when the stream is canceled", async () => {
   const { sink, events } = streamSink();
   while (!sink.isFull) sink.push(new Uint8Array(MEBIBYTE));
   await sink.stream.cancel();

@@ -2,7 +2,7 @@
 
 /**
  * The long form of the tests that try what nobody thought of: storms, hostile
- * peers, all programs of four calls, limits and leaks. It prints a command that
+ * peers, all programs of four calls, exits, limits and leaks. It prints a command that
  * does the same again, and exits with 1 if anything is not as it should be.
  *
  * - `--seed=N` does what was done with that seed.
@@ -15,6 +15,7 @@
 
 import { parseArgs } from "node:util";
 import { checkOneSide, checkPairs } from "../tests/_helpers/exhaustive.ts";
+import { checkExits } from "../tests/_helpers/exits.ts";
 import { checkHostile } from "../tests/_helpers/hostile.ts";
 import {
   crashTogether,
@@ -60,6 +61,13 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     }
     const pairs = await checkPairs(pairCalls, false, log);
     return `${runs} runs of programs of ${calls} calls, ${pairs} of pairs of ${pairCalls}`;
+  },
+  async exits({ scaled }) {
+    const count = scaled(20_000);
+    for (const channel of CHANNELS) {
+      await checkExits({ channel, count, hogs: 2 });
+    }
+    return `${count} exits a channel next to two processes that compute`;
   },
   async limits({ scaled }) {
     const [children, newlines] = [scaled(300), scaled(1_000_000_000)];
