@@ -15,15 +15,13 @@ export const clearTimeout: typeof globalThis.clearTimeout =
 export const setImmediate: typeof globalThis.setImmediate =
   globalThis.setImmediate;
 
-const { clearInterval, performance, setInterval } = globalThis;
+const { clearInterval, setInterval } = globalThis;
 
 /** The longest delay, in milliseconds, that a timer accepts. */
 export const DELAY_MAX: number = 2 ** 31 - 1;
 
 /** Returns the milliseconds since this process started. */
-export function now(): number {
-  return performance.now();
-}
+export const now: () => number = performance.now.bind(performance);
 
 // Deno 2.8 has it, older runtimes may not.
 const instant = globalThis.Temporal?.Now.instant;

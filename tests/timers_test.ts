@@ -1,0 +1,85 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Tests that replace the timers must not change what this library does. */
+
+import { assertEquals } from "@std/assert";
+import { run } from "./_helpers/run.ts";
+import { dataUrl, json } from "./_helpers/scripts.ts";
+import { test } from "./_helpers/unix.ts";
+
+const LIBRARY = json(import.meta.resolve("../mod.ts"));
+
+/** Ways of replacing the timers once the library is loaded. */
+const FAKES: Record<string, { prelude: string; isAvailable: boolean }> = {
+  "timers that never fire": {
+    prelude: `
+      for (const name of ["setTimeout", "setInterval"]) globalThis[name] = () => 1;
+      for (const name of ["clearTimeout", "clearInterval"]) globalThis[name] = () => {};
+      performance.now = Date.now = () => 0;
+    `,
+    isAvailable: true,
+  },
+  "FakeTime of @std/testing": {
+    prelude: `
+      const { FakeTime } = await import("jsr:@std/testing@1.0.16/time");
+      new FakeTime();
+    `,
+    isAvailable: await isAvailable("jsr:@std/testing@1.0.16/time"),
+  },
+};
+
+async function isAvailable(module: string): Promise<boolean> {
+  const cache = await run(
+    [Deno.execPath(), "cache", "--no-config", module],
+    { signal: AbortSignal.timeout(10_000) },
+  );
+  if (cache.code !== 0) {
+    console.log(`Ignoring tests: ${module} is out of reach`);
+  }
+  return cache.code === 0;
+}
+
+for (const [what, { prelude, isAvailable }] of Object.entries(FAKES)) {
+  const testIf = isAvailable ? test : Deno.test.ignore;
+
+  testIf(`spawnWithBarrier() stops a child in time with ${what}`, async () => {
+    const source = `
+      import { spawnWithBarrier } from ${LIBRARY};
+      ${prelude}
+      const script = 'trap "" TERM; echo >&3; sleep 1000 & wait; wait';
+      {
+        await using child = spawnWithBarrier(["sh", "-c", script], {
+          processGroup: true,
+          stderr: "null",
+          stopGracePeriod: 50,
+        });
+        await child.ready();
+        console.log("ready");
+      }
+      console.log("stopped");
+    `;
+    const output = await run(
+      [Deno.execPath(), "run", "--allow-all", dataUrl(source)],
+      { signal: AbortSignal.timeout(60_000) }, // a child that is not stopped
+    );
+    assertEquals(output, { code: 0, stdout: "ready\nstopped\n", stderr: "" });
+  });
+
+  testIf(
+    `SharedCompletion.wait() keeps the process alive with ${what}`,
+    async () => {
+      const source = `
+      import { SharedCompletion } from ${LIBRARY};
+      const { setTimeout } = globalThis;
+      ${prelude}
+      const completion = new SharedCompletion();
+      Deno.unrefTimer(setTimeout(() => completion.complete(), 100));
+      completion.wait().then(() => console.log("completed"));
+    `;
+      const output = await run(
+        [Deno.execPath(), "run", "--allow-all", dataUrl(source)],
+      );
+      assertEquals(output, { code: 0, stdout: "completed\n", stderr: "" });
+    },
+  );
+}
