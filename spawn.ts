@@ -151,9 +151,10 @@ export interface SpawnCommandOptions {
    * counts as running until every process in the group has exited. Processes
    * that leave the group (`su -c`, `setsid`, daemons) are not affected.
    *
-   * The group is a session without a terminal, so its members cannot ask for a
-   * password, and a terminal's Ctrl-C reaches only this process. Requires
-   * `--allow-run` for all programs. Not supported on Windows.
+   * The group is a session without a controlling terminal. Its members cannot open
+   * `/dev/tty`, though they can use a terminal that they inherited, and a
+   * terminal's Ctrl-C reaches only this process. Requires `--allow-run` for all
+   * programs. Not supported on Windows.
    *
    * @default {false}
    */
@@ -173,8 +174,8 @@ export interface SpawnCommandOptions {
    * program that handles those signals itself.
    *
    * The default is `true` with `readyLine`, `readyUrl`, `readyWhen` or
-   * `processGroup`, and `false` otherwise, because a child that uses its barrier sees that this process
-   * exits.
+   * `processGroup`, and `false` otherwise, because a child that uses its barrier
+   * sees that this process exits.
    */
   endWithParent?: boolean | undefined;
   /**

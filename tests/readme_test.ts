@@ -57,7 +57,15 @@ class Files implements AsyncDisposable {
     }
   }
 
-  /** Runs Deno with a file, which has to end well. */
+  /** Installs a script, which is used instead of the program of that name. */
+  async install(program: string, script: string): Promise<void> {
+    await Deno.mkdir(`${this.path}/bin`, { recursive: true });
+    await Deno.writeTextFile(`${this.path}/bin/${program}`, script, {
+      mode: 0o755,
+    });
+  }
+
+  /** Runs Deno with a file, which has to succeed. */
   async run(file: string): Promise<string> {
     const { code, stdout, stderr } = await this.output(
       [Deno.execPath(), "run", "--allow-all", file],
@@ -67,7 +75,11 @@ class Files implements AsyncDisposable {
   }
 
   output(command: [string, ...string[]]): Promise<Output> {
-    return run(command, { cwd: this.path, env: { NO_COLOR: "1" } });
+    const path = `${this.path}/bin:${Deno.env.get("PATH")}`;
+    return run(command, {
+      cwd: this.path,
+      env: { NO_COLOR: "1", PATH: path },
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -272,11 +284,13 @@ test(
 );
 
 test(
-  "recipes.md polls a program that prints nothing, and stops when it dies",
-  ["poll.ts"],
-  async ({ path }) => {
+  "recipes.md waits until nginx answers, and fails if it exits",
+  ["nginx.ts"],
+  async (files) => {
+    const { path } = files;
     // The system's nginx, with a configuration of the test's.
     const port = freePort();
+    const url = `http://127.0.0.1:${port}/`;
     const script = (listen: string) =>
       `#!/bin/sh
 cat >${path}/nginx.conf <<END
@@ -285,32 +299,41 @@ http { access_log off; server { listen ${listen}; return 200 ok; } }
 END
 exec ${"$(PATH=/usr/sbin:/usr/bin command -v nginx)"} -p ${path} -c ${path}/nginx.conf -e /dev/null
 `;
-    await Deno.mkdir(`${path}/bin`);
-    const nginx = `${path}/bin/nginx`;
-    const source = await Deno.readTextFile(`${path}/poll.ts`);
+    const source = await Deno.readTextFile(`${path}/nginx.ts`);
     await Deno.writeTextFile(
-      `${path}/poll.ts`,
-      source.replace("http://localhost/", `http://127.0.0.1:${port}/`) +
-        'console.log("it serves");',
+      `${path}/nginx.ts`,
+      source.replace("http://localhost/", url),
     );
-    const poll = async (listen: string) => {
-      await Deno.writeTextFile(nginx, script(listen), { mode: 0o755 });
-      return await run([Deno.execPath(), "run", "-A", "poll.ts"], {
-        cwd: path,
-        env: { PATH: `${path}/bin:${Deno.env.get("PATH")}`, NO_COLOR: "1" },
-      });
-    };
-    const well = await poll(`127.0.0.1:${port}`);
-    assertEquals({ ...well, stderr: "" }, {
-      code: 0,
-      stdout: "it serves\n",
-      stderr: "",
-    });
-    const broken = await poll("nowhere:99999999");
-    assertEquals(broken.code, 1);
-    assertStringIncludes(broken.stderr, "(nginx) exited with code 1");
+    await files.install("nginx", script(`127.0.0.1:${port}`));
+    assertEquals(await files.run("nginx.ts"), `nginx serves ${url}\n`);
+    await files.install("nginx", script("nowhere:99999999"));
+    const { code, stderr } = await files.output(
+      [Deno.execPath(), "run", "--allow-all", "nginx.ts"],
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "(nginx) exited with code 1");
   },
   { ignore: !isInstalled("nginx") },
+);
+
+test(
+  "recipes.md waits until pg_isready succeeds",
+  ["postgres.ts"],
+  async (files) => {
+    // services_test.ts has the real one, which does not run as root.
+    const ready = `${files.path}/ready`;
+    await files.install(
+      "postgres",
+      `#!/bin/sh\nsleep 0.3; echo "$@" >${ready}; exec sleep 1000\n`,
+    );
+    await files.install("pg_isready", `#!/bin/sh\ntest -s ${ready}\n`);
+    assertEquals(
+      await files.run("postgres.ts"),
+      "PostgreSQL accepts connections\n",
+    );
+    assertEquals(await Deno.readTextFile(ready), "-D data\n");
+  },
+  { ignore: !IS_UNIX },
 );
 
 function freePort(): number {
