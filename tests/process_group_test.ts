@@ -2,9 +2,16 @@
 
 /** Children that start programs of their own. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
+import { CHANNELS } from "./_helpers/driver.ts";
 import { isInstalled, knowsInherited } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
 import { json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
@@ -134,18 +141,170 @@ Deno.test({
 });
 
 test("spawnWithBarrier() throws for 'processGroup' where it may not signal a group", async () => {
-  const { stderr } = await runParent(
+  const { stdout } = await runParent(
     `
     try {
       spawnWithBarrier(["sh"], { processGroup: true });
     } catch (error) {
-      console.error(error.name);
+      console.log(error.name, error.message);
     }
     `,
     ["--allow-run=sh", "--allow-env"],
   );
-  assertEquals(stderr, "NotCapable\n");
+  assertEquals(
+    stdout,
+    "NotCapable Cannot spawn a child: 'processGroup' requires run access to all programs; run again with the --allow-run flag\n",
+  );
 });
+
+// What is not a signal, a group that is not there, permissions that are gone
+
+for (const processGroup of [false, true]) {
+  const whom = processGroup ? "a group" : "a process";
+
+  test(`BarrierProcess.kill() throws for what is not a signal, to ${whom}`, async () => {
+    await using child = shell("read -r _ <&3", { processGroup });
+    const label = `child process ${child.pid} (sh)`;
+    const cases: [signal: unknown, shown: string][] = [
+      [NaN, "NaN"],
+      [-1, "-1"],
+      [1.5, "1.5"],
+      [65, "65"],
+      [null, "null"],
+      ["15", '"15"'],
+      ["", '""'],
+      ["SIGNONE", '"SIGNONE"'],
+      ["toString", '"toString"'],
+      ["\x1b[31m", '"\\x1b[31m"'],
+      [Symbol("a"), "Symbol(a)"],
+      [{}, "an object"],
+    ];
+    for (const [signal, shown] of cases) {
+      const error = assertThrows(() => child.kill(signal as 1), TypeError);
+      assertEquals(
+        error.message,
+        `Cannot signal ${label}: the signal must be the name or the number of one, received ${shown}; pass a name such as "SIGTERM"`,
+      );
+    }
+    child.kill(0); // which only looks
+    child.kill(9);
+    assertEquals((await child.status).signal, "SIGKILL");
+    for (const signal of [0, "SIGTERM"] as const) {
+      const error = assertThrows(() => child.kill(signal), TypeError);
+      assertEquals(
+        error.message,
+        `Cannot send ${signal} to ${label}: it has already exited`,
+      );
+    }
+  });
+}
+
+test("BarrierProcess.stop() rejects for a group that this process may no longer signal", async () => {
+  const { code, stdout } = await runParent(`
+    const child = spawnWithBarrier(["sh", "-c", "sleep 1000 2>&- & echo $! >&3"], {
+      processGroup: true,
+    });
+    console.log(await child.ready());
+    await child.exited;
+    Deno.permissions.revokeSync({ name: "run" });
+    const { name, message } = await child.stop().catch((error) => error);
+    console.log(name, message.replace(child.pid, "PID"));
+  `);
+  const [member, message] = stdout.split("\n");
+  assert(Number(member) > 0); // 0 would be this process's group
+  Deno.kill(Number(member), "SIGKILL"); // it is there, or this throws
+  assertEquals(
+    message,
+    "NotCapable Cannot send SIGTERM to child process PID (sh): this process no longer has run access to all programs, so its group was left alone; do not revoke that permission while the group runs",
+  );
+  assertEquals(code, 0);
+});
+
+Deno.test({
+  name: "BarrierProcess.kill() asks for no permission at a terminal",
+  ignore: ignore || !isInstalled("script"),
+  async fn() {
+    await using directory = await TempDir.make();
+    const parent = `${directory.path}/parent.ts`;
+    const library = json(import.meta.resolve("../mod.ts"));
+    // A system that refuses a signal: why, only another permission tells.
+    await Deno.writeTextFile(
+      parent,
+      `
+      import { ChildProcess } from "node:child_process";
+      import { spawnWithBarrier } from ${library};
+      const child = spawnWithBarrier(["true"]);
+      ChildProcess.prototype.kill = () => false;
+      try {
+        child.kill();
+      } catch (error) {
+        console.log(error.message.replace(child.pid, "PID"));
+      }
+      `,
+    );
+    const command =
+      `timeout 30 '${Deno.execPath()}' run --quiet --allow-env --allow-run=true '${parent}'`;
+    const { stdout } = await run(["script", "-qec", command, "/dev/null"]);
+    assertEquals(
+      stdout,
+      "Cannot send SIGTERM to child process PID (true): it has already exited\r\n",
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "BarrierProcess.stop() never signals another group that has got the number",
+  // Who may say what number the next process gets.
+  ignore: ignore || Deno.uid() !== 0 || !isInstalled("setsid"),
+  async fn() {
+    for (const channel of CHANNELS) {
+      using other = new Other();
+      {
+        await using child = spawnWithBarrier(["true"], {
+          channel,
+          processGroup: true,
+        });
+        await child.status;
+        await other.start(child.pid);
+        const { message } = assertThrows(() => child.kill(), TypeError);
+        assertStringIncludes(message, "it has already exited");
+      }
+      assert(other.isRunning);
+    }
+  },
+});
+
+/** A group of another session, whose number can be chosen, without its leader. */
+class Other implements Disposable {
+  #member: number | undefined;
+
+  async start(pid: number): Promise<void> {
+    const command = new Deno.Command("setsid", {
+      args: ["sh", "-c", "sleep 1000 >&- 2>&- & echo $!"],
+      stdin: "null",
+      stdout: "piped",
+    });
+    let leader: Deno.ChildProcess;
+    do {
+      this[Symbol.dispose]();
+      Deno.writeTextFileSync("/proc/sys/kernel/ns_last_pid", `${pid - 1}`);
+      leader = command.spawn();
+      this.#member = Number(await leader.stdout.text());
+      await leader.status;
+    } while (leader.pid !== pid);
+  }
+
+  get isRunning(): boolean {
+    const status = Deno.readTextFileSync(`/proc/${this.#member}/status`);
+    return /^State:\s+[RSD]/m.test(status);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#member !== undefined) Deno.kill(this.#member, "SIGKILL");
+    this.#member = undefined;
+  }
+}
 
 // Descriptors
 
@@ -260,14 +419,4 @@ jobs: 1 2 3 4 5 6
     assertEquals(new TextDecoder().decode(stderr), "");
     assertEquals(new TextDecoder().decode(stdout), "0 done 6\n");
   },
-});
-
-test('spawnWithBarrier() throws for a channel that cannot be, "fd:2" among them', () => {
-  for (const channel of ["fd:2", "fd:x", "fd:", "fd:-3", "fd:3.5"]) {
-    assertThrows(
-      () => spawnWithBarrier(["sh"], { channel: channel as never }),
-      TypeError,
-      "'channel' must be",
-    );
-  }
 });

@@ -267,7 +267,7 @@ Deno.test({
       `,
     );
     const command =
-      `'${Deno.execPath()}' run --quiet --allow-env --allow-run '${parent}'`;
+      `timeout 30 '${Deno.execPath()}' run --quiet --allow-env --allow-run '${parent}'`;
     const { stdout } = await run(["script", "-qec", command, "/dev/null"]);
     assertEquals(
       stdout.replaceAll("\r\n", "\n"),
