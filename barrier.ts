@@ -1,33 +1,29 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * A barrier joins two sides, a parent and a child, that cannot see each other's
- * state: two processes, or two tasks. Each side places synchronization points
- * and waits for those of the other side. It is the IPC barrier of systemd
- * (`barrier.c`) for Deno.
+ * Barriers between two processes or two tasks: each side places barriers and
+ * waits for those of the other side, its peer.
  *
- * Each barrier that one side places is linked to the barrier that the other
- * side places at the same count: the first to the first, the second to the
- * second. No barrier has a name. All that a side needs is one signed counter,
- * what it placed less what it took of the other side's: above zero the other
- * side is behind, at zero or below it has caught up. So a barrier serves one
- * way ("I am ready", {@linkcode Barrier.prototype.waitNext}) and both ways ("we have both
- * come this far", {@linkcode Barrier.prototype.sync}).
+ * The nth barrier of one side is linked to the nth barrier of the other. Barriers
+ * have no names. Each side keeps a signed counter: barriers placed minus peer
+ * barriers consumed. If it is positive, the peer is behind; otherwise the peer has
+ * caught up. So a barrier works one way ("I am ready",
+ * {@linkcode Barrier.prototype.receive}) and both ways ("we have both come this
+ * far", {@linkcode Barrier.prototype.sync}).
  *
- * A wait never hangs on a side that will not come:
+ * A wait does not hang if the other side is gone:
  *
- * - Either side can abort. An abortion cannot be undone, and it supersedes: on
- *   both sides it cancels every barrier that was placed and not yet taken, and
- *   every wait, present and later, gives `false` at once. Only
- *   {@linkcode Barrier.prototype.waitAbortion} goes on, until both have aborted.
- * - A side that exits, or crashes, aborts implicitly, but behind what it had
- *   placed: its barriers can still be waited for, and only the wait that needs
- *   more than has arrived gives `false`. So "place a barrier and exit" is safe.
+ * - Either side can abort, permanently. An abort discards all barriers that were
+ *   not consumed. On both sides all waits, pending and future, end immediately,
+ *   except {@linkcode Barrier.prototype.waitAbortion}, which waits until both
+ *   sides have aborted.
+ * - A side that exits or crashes hangs up. Its barriers can still be consumed, and
+ *   only a wait that needs more of them ends. So "place a barrier and exit" is
+ *   safe.
  *
- * A side knows what its peer did only by what has arrived: a stream of bytes in
- * each direction, cut into lines. An empty line is a barrier. `PROTOCOL.md`
- * tells the rest, and {@linkcode BarrierChannel} is all that a barrier asks of
- * whatever carries the bytes.
+ * The two sides communicate over a pair of byte streams that carry lines of text.
+ * See `PROTOCOL.md` for the format. To use a transport of your own, implement
+ * {@linkcode BarrierChannel}.
  *
  * ```ts
  * import { Barrier } from "@ipc/barrier/barrier";
@@ -39,6 +35,8 @@
  * assert(await parent.sync());
  * assert(await child.sync());
  * ```
+ *
+ * The calls and rules are those of systemd's IPC barrier (`barrier.c`).
  *
  * @module
  */
@@ -92,14 +90,15 @@ export type { BarrierPort } from "./src/channels/port.ts";
 export type { BarrierStreams } from "./src/channels/streams.ts";
 
 /**
- * One side of a barrier. The documentation of its module explains the idea.
+ * One side of a barrier. See the module documentation for an introduction.
  *
- * Every wait resolves to `true` when what it waits for has come, and to `false`
- * when it never will. Several waits may be pending at once: on every arrival
- * they are all served by the same barriers.
+ * {@linkcode Barrier.prototype.receive} resolves to the note of the peer's next
+ * barrier, and rejects if there will be none. The other waits resolve to `true`
+ * when their condition is met, and to `false` when it can no longer be met. One
+ * arrival serves all pending waits.
  *
- * A barrier keeps the process alive only while a wait is pending, or what was
- * placed finds no room; one over a port always does.
+ * A barrier keeps the process alive only while a wait is pending or data is still
+ * being written. A barrier over a port always keeps it alive.
  *
  * Mirrors `Barrier` of systemd's `barrier.h`.
  *
@@ -142,7 +141,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   /** Calls of `receive()`, and steps of iterations. */
   readonly #receives = new WaitQueue<string | undefined>();
   #keepsAlive = false;
-  /** How many waits the observer was told of. */
+  /** How many waits were reported to the observer. */
   #waits = 0;
 
   /** The reason of the signal. */
@@ -150,12 +149,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   #controller: AbortController | undefined;
 
   /**
-   * Puts one side of a barrier on a channel. The peer is the barrier, or the
-   * program, at the channel's other end.
+   * Creates one side of a barrier that communicates over a channel. The peer is
+   * at the channel's other end.
    *
    * Mirrors `barrier_create` and `barrier_set_role`.
    *
-   * @param channel What carries the bytes. It belongs to the barrier from now on.
+   * @param channel What carries the bytes. The barrier takes ownership of it.
    * @param options The role, and the counter to start from.
    * @throws {TypeError} If `options.role` is neither side.
    * @throws {RangeError} If `options.barriers` is not a safe integer.
@@ -198,7 +197,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Makes both sides of a barrier for two tasks of one event loop. What one
+   * Creates both sides of a barrier for two tasks of one event loop. What one
    * side sends reaches the other within a few microtasks, in order.
    *
    * @returns The parent's side and the child's side.
@@ -219,19 +218,20 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Puts one side of a barrier on streams or on messages. The other side does
-   * the same with the other end.
+   * Creates one side of a barrier over streams, a port or a worker. The other
+   * side does the same with the other end.
    *
-   * - Streams belong to the barrier from now on. If they have an `unref` method
-   *   it is used, otherwise they keep the event loop alive until either side
-   *   hangs up. A `Deno.Conn` is closed when both have. What was placed just
-   *   before `Deno.exit` may be lost.
+   * - The barrier takes ownership of streams. If they have an `unref` method, it is
+   *   used; otherwise they keep the event loop alive until either side hangs up. A
+   *   `Deno.Conn` is closed when both have. Barriers placed right before
+   *   `Deno.exit` can be lost.
    * - A port keeps the event loop alive until either side hangs up; a worker
-   *   until it is terminated or closes itself. Neither that nor the closing of a
-   *   port shows at its other end: destroy the barrier first. An error that ends
-   *   a worker is a hang-up, and ends this program only once this is destroyed.
-   * - Put a barrier on a worker, and on its global scope, before anything is
-   *   awaited: what arrives where nobody listens is lost.
+   *   until it is terminated or closes itself. Terminating a worker or closing a
+   *   port is not visible to the other end, so destroy the barrier first. An
+   *   uncaught error in a worker is treated as a hang-up; while the barrier exists,
+   *   it does not terminate this program.
+   * - Create the barrier before the first `await`, in both the program and the
+   *   worker. Messages that arrive before that are lost.
    *
    * @param transport The streams, or the port.
    * @param options The role, and the counter to start from.
@@ -300,12 +300,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Whether this side aborted.
+   * Whether this side has aborted.
    *
    * Mirrors `barrier_i_aborted`.
    *
-   * @returns `true` once {@linkcode Barrier.prototype.abort} was called here, or the peer
-   * broke the protocol.
+   * @returns `true` once {@linkcode Barrier.prototype.abort} was called, or the
+   * peer broke the protocol.
    *
    * @example Usage
    * ```ts
@@ -322,12 +322,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Whether the peer aborted: its abortion has arrived, or a wait here needed
-   * more than it had placed before it hung up.
+   * Whether the peer has aborted, either explicitly or by hanging up while a wait
+   * on this side still needed a barrier.
    *
    * Mirrors `barrier_they_aborted`.
    *
-   * @returns `true` once the peer's abortion is known here.
+   * @returns `true` once this side knows that the peer has aborted.
    *
    * @example Usage
    * ```ts
@@ -345,7 +345,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Whether both sides aborted.
+   * Whether both sides have aborted.
    *
    * Mirrors `barrier_we_aborted`.
    *
@@ -369,7 +369,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Whether either side aborted.
+   * Whether either side has aborted.
    *
    * Mirrors `barrier_is_aborted`.
    *
@@ -391,12 +391,12 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * The notice that the barrier cannot go on: aborted as soon as either side
-   * aborted, this side was destroyed, or the peer hung up, with a
-   * {@linkcode BarrierAbortedError} as its reason. A hang-up shows here at once,
-   * while barriers that arrived before it can still be waited for.
+   * A signal that is aborted when the barrier can no longer be used: when either
+   * side aborts, when this side is destroyed, or when the peer hangs up. Its reason
+   * is a {@linkcode BarrierAbortedError}. After a hang-up, barriers that arrived
+   * before it can still be consumed.
    *
-   * @returns The signal, always the same one.
+   * @returns The signal, which is the same for every access.
    *
    * @example Usage
    * ```ts
@@ -419,15 +419,16 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Places a barrier. It never blocks. That the peer is gone does not matter
-   * here: only a wait tells.
+   * Places a barrier. This never blocks, and it succeeds even if the peer is gone;
+   * only a wait reveals that.
    *
    * Mirrors `barrier_place`.
    *
-   * @param note One line of text that the barrier carries to the peer, which
-   * reads it from {@linkcode Barrier.prototype.note}: at most 4,095 bytes of UTF-8
-   * without characters that control a terminal or the direction of writing.
-   * @returns `true` if placed, `false` if a side aborted, or this was destroyed.
+   * @param note One line of text for the peer, which
+   * {@linkcode Barrier.prototype.receive} resolves to: at most 4,095 bytes of UTF-8
+   * without control characters or bidirectional formatting characters.
+   * @returns `true` if the barrier was placed, `false` if a side has aborted or
+   * this side was destroyed.
    * @throws {TypeError} If `note` is not one line of text.
    * @throws {RangeError} If `note` is too long.
    *
@@ -540,7 +541,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * consumes nothing.
    *
    * @param options A signal that cancels the wait.
-   * @returns `true` when a barrier was consumed or the peer is not behind,
+   * @returns `true` when a barrier was consumed or the peer has caught up,
    * `false` if either side aborted or hung up.
    *
    * @example Usage

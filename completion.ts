@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * Completions let one task tell others that a job is done.
+ * Completions let one task report to others that a job is done.
  *
  * A completion is a counter with a queue of waiters.
  * {@linkcode Completion.prototype.complete} releases exactly one waiter: the one

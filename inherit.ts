@@ -1,11 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * The child's side: {@linkcode inheritBarrier} picks up the end of the channel
- * that `spawnWithBarrier` left for it.
+ * The child's side of a barrier: {@linkcode inheritBarrier} opens the channel that
+ * `spawnWithBarrier` has made for it.
  *
- * It is a module of its own because a child is waited for: importing this starts
- * it sooner than importing all that the parent needs.
+ * Import this module instead of `@ipc/barrier` in a child to shorten its startup
+ * time.
  *
  * ```ts ignore
  * import { inheritBarrier } from "@ipc/barrier/inherit";
@@ -36,7 +36,7 @@ import { StdioChannel } from "./src/channels/stdio.ts";
  *
  * - `"fd"`: file descriptor 3, one end of a socket pair; `"fd:N"` is another
  *   descriptor.
- * - `"stdio"`: its stdin and stdout, where no descriptor can be handed on: across
+ * - `"stdio"`: its stdin and stdout, where no descriptor can be passed on: across
  *   `ssh`, into a container, on Windows, to a Deno before 2.8.
  */
 export type BarrierChannelKind = "fd" | `fd:${number}` | "stdio";
@@ -44,15 +44,15 @@ export type BarrierChannelKind = "fd" | `fd:${number}` | "stdio";
 /** Options for {@linkcode inheritBarrier}. */
 export interface InheritBarrierOptions {
   /**
-   * Where the channel is, for a program that cannot be told: one that may not
-   * read `BARRIER_CHANNEL`, or that is started across `ssh` or into a container,
-   * which pass no variables on. By default it is what `BARRIER_CHANNEL` says or,
-   * if that may not be read, `"fd"`.
+   * The channel to use if `BARRIER_CHANNEL` cannot be read, for example because
+   * the program lacks permission or was started over `ssh` or into a container.
+   * The default is the channel that `BARRIER_CHANNEL` names or, if this program is
+   * not allowed to read it, `"fd"`.
    */
   channel?: BarrierChannelKind | undefined;
   /**
-   * Whether this program also runs without a parent that waits for it. Then
-   * there is no barrier, and no error.
+   * If `true`, resolve to `undefined` instead of rejecting when there is no
+   * barrier to inherit.
    *
    * @default {false}
    */
@@ -66,28 +66,28 @@ const NOBODY =
 let inherited = false;
 
 /**
- * Picks up the barrier that this process's parent made with `spawnWithBarrier`.
- * It needs no permission. This can be done once.
+ * Opens the barrier that this process's parent made with `spawnWithBarrier`. It
+ * needs no permission, and can be called once.
  *
- * A program that another one became by `exec` goes on counting from
- * `BARRIER_STATE`, if it may read that variable, and from 0 otherwise.
+ * After an `exec`, counting continues from `BARRIER_STATE`, if this program is
+ * allowed to read that variable, and from 0 otherwise.
  *
  * If stdin and stdout are the channel, this process notices what its parent does
- * only while a wait is pending, or once {@linkcode Barrier.prototype.signal} was
- * asked for. A wait that is cancelled, and such a signal, keep this process alive
- * until the parent goes or sends something, or the barrier is destroyed; and the
- * parent sees that it was destroyed when this process exits. What this process
- * prints reaches the parent's `stdout`.
+ * only while a wait is pending, or once {@linkcode Barrier.prototype.signal} has
+ * been accessed. After a canceled wait, or once `signal` has been accessed, this
+ * process stays alive until the parent exits or sends something, or until the
+ * barrier is destroyed. The parent notices the destruction only when this process
+ * exits. What this process prints reaches the parent's `stdout`.
  *
- * If `BARRIER_TRACE` is `"1"` and may be read, what this side does is printed to
- * stderr.
+ * If `BARRIER_TRACE` is `"1"` and this program is allowed to read it, what this side
+ * does is printed to stderr.
  *
- * @param options Where the channel is, and whether there has to be one.
+ * @param options The channel, and whether a barrier is required.
  * @returns The child's side of the barrier.
  * @throws {Deno.errors.NotFound} If there is no barrier to inherit.
- * @throws {Deno.errors.BadResource} If the descriptor that was named is no
- * channel.
- * @throws {Deno.errors.Busy} If the barrier was inherited already.
+ * @throws {Deno.errors.BadResource} If the descriptor is not a pipe or a connected
+ * socket.
+ * @throws {Deno.errors.Busy} If the barrier has already been inherited.
  * @throws {TypeError} If `channel`, `BARRIER_CHANNEL` or `BARRIER_STATE` is not
  * valid.
  *
@@ -104,9 +104,9 @@ export function inheritBarrier(
   options?: InheritBarrierOptions & { optional?: false | undefined },
 ): Promise<Barrier>;
 /**
- * Picks up the barrier, if there is one.
+ * Opens the barrier, if there is one.
  *
- * @param options Where the channel is, and whether there has to be one.
+ * @param options The channel, and whether a barrier is required.
  * @returns The child's side of the barrier; `undefined` if there is none and
  * `options.optional` is `true`.
  *
@@ -115,7 +115,7 @@ export function inheritBarrier(
  * import { inheritBarrier } from "@ipc/barrier/inherit";
  *
  * using parent = await inheritBarrier({ optional: true });
- * parent?.place(); // ready, if anybody waits for it
+ * parent?.place(); // ready, if a parent waits for it
  * ```
  */
 export function inheritBarrier(

@@ -1,16 +1,18 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * Start a subprocess, know when it is ready, tell it to go on, and never hang
- * when it dies.
+ * Start a child process, wait until it is ready, and do not hang if it dies.
  *
- * - {@linkcode spawnWithBarrier} starts a child that shares a
- *   {@linkcode Barrier} with this process; the child gets its side from
- *   {@linkcode inheritBarrier}. Both place synchronization points and wait for
- *   each other's, either can abort, and a side that dies aborts implicitly,
- *   behind what it had placed. It is systemd's IPC barrier.
- * - {@linkcode Completion} lets one task tell others that a job is done. It is
- *   the Linux kernel's.
+ * - {@linkcode spawnWithBarrier} starts a child process that shares a
+ *   {@linkcode Barrier} with this one. `ready()` waits for the child, and
+ *   `stop()` or `await using` stops it.
+ * - {@linkcode inheritBarrier} is the child's side, for Deno modules. Other programs
+ *   use a file descriptor, or just print a line.
+ * - {@linkcode runMain} stops children in order when a signal ends the program.
+ * - Each side places barriers and waits for the other's. Either side can abort. If a
+ *   process dies, its side hangs up after the barriers that it had placed.
+ * - {@linkcode Completion} and {@linkcode SharedCompletion} let one task, or one
+ *   thread, report to others that a job is done.
  *
  * ```ts ignore
  * // parent.ts
@@ -19,7 +21,7 @@
  * await using child = spawnWithBarrier(import.meta.resolve("./child.ts"));
  * await child.ready(); // rejects if it dies first
  * console.log("the child is ready");
- * child.place(); // go on
+ * child.place(); // let the child continue
  * ```
  *
  * ```ts ignore
@@ -28,7 +30,8 @@
  *
  * using parent = await inheritBarrier();
  * parent.place(); // ready
- * if (await parent.waitNext()) console.log("going on");
+ * await parent.receive(); // rejects if the parent exits first
+ * console.log("continuing");
  * ```
  *
  * @module

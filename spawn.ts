@@ -1,13 +1,14 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /**
- * Barriers between processes: {@linkcode spawnWithBarrier} starts a child that
- * inherits one end of a channel, {@linkcode inheritBarrier} picks it up there.
+ * Barriers between processes: {@linkcode spawnWithBarrier} starts a child process
+ * that shares a barrier with this one, and {@linkcode inheritBarrier} is the child's
+ * side.
  *
- * The child may be a Deno module, or any program: one that speaks the protocol,
- * which `PROTOCOL.md` describes and a shell does with `echo >&3`; one that
- * announces on a file descriptor that it is ready; or one that just prints it,
- * which `readyLine` looks for.
+ * The child can be a Deno module or any other program: one that uses the protocol in
+ * `PROTOCOL.md` (in a shell, `echo >&3`), one that prints a line to a file
+ * descriptor when it is ready, one that prints a line to stdout (`readyLine`), or one
+ * that answers on an address (`readyUrl`).
  *
  * ```ts
  * import { spawnWithBarrier } from "@ipc/barrier/spawn";
@@ -136,7 +137,7 @@ export interface SpawnCommandOptions {
    */
   readyUrl?: string | URL | undefined;
   /**
-   * For everything else that tells whether the child is ready: a query, a file, a
+   * For everything else that shows whether the child is ready: a query, a file, a
    * command. The function is called again and again, with pauses of 100
    * milliseconds, until it neither throws nor returns `false`, which counts as a
    * barrier. The note is what it returns, if that is a string.
@@ -235,15 +236,16 @@ export interface BarrierReadyOptions extends BarrierWaitOptions {
 }
 
 /**
- * A child process and this side of the {@linkcode Barrier} shared with it. It
- * is made by {@linkcode spawnWithBarrier}, and shaped like `Deno.ChildProcess`.
+ * A child process, and this side of the {@linkcode Barrier} shared with it. It has
+ * the members of `Deno.ChildProcess`, and is made by {@linkcode spawnWithBarrier}.
  *
  * The process keeps this one alive until it exits, unless
  * {@linkcode BarrierProcess.unref} was called.
  *
  * Its `signal` is aborted when the barrier was aborted or destroyed, when the
- * process is gone, or when a wait failed because the channel was closed; not by
- * that alone, as a daemon may announce itself and close the descriptor.
+ * process has exited, or when a wait failed because the channel was closed. Closing
+ * the channel alone does not abort it, because a daemon can report that it is ready
+ * and close the descriptor.
  *
  * @example Usage
  * ```ts
@@ -259,13 +261,12 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
   /** The process ID. */
   readonly pid: number;
   /**
-   * How the process exited. It resolves when the process is gone and what it
-   * had printed to a stdout or stderr that is `"forward"` has been written.
+   * Resolves to how the process exited, once it has exited and its forwarded output
+   * has been written.
    */
   readonly status: Promise<Deno.CommandStatus>;
   /**
-   * How the process exited. It resolves as soon as the process is gone, whatever
-   * its output does.
+   * Resolves to how the process exited, as soon as it has exited.
    */
   readonly exited: Promise<Deno.CommandStatus>;
   /**
@@ -337,7 +338,7 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    *
    * @param signal The signal, `"SIGTERM"` by default.
    * @throws {TypeError} If the process has already exited.
-   * @throws {Deno.errors.PermissionDenied} If the process may not be signalled.
+   * @throws {Deno.errors.PermissionDenied} If the system refuses the signal.
    *
    * @example Usage
    * ```ts
@@ -350,12 +351,11 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * ```
    */
   kill(signal?: Deno.Signal | number): void;
-  /** Lets the process keep this one alive, as it does at first. */
+  /** Keeps this process alive until the child exits. This is the default. */
   ref(): void;
   /**
-   * Lets this process end while the other still runs. A pending wait or read
-   * keeps it alive even so, and so does what was placed while the channel was
-   * full.
+   * Lets this process exit while the child is still running. Pending waits, reads,
+   * and writes still keep it alive.
    */
   unref(): void;
   /**
@@ -395,31 +395,32 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
 }
 
 /**
- * Starts a child process that shares a barrier with this one. It does not wait
- * for anything; the child says by a barrier that it is ready.
+ * Starts a child process that shares a barrier with this one. This returns
+ * immediately; use {@linkcode BarrierProcess.ready} to wait for the child.
  *
  * It needs `--allow-env` (with `clearEnv`, `--allow-env=NODE_V8_COVERAGE`, which
  * Node's module reads), and `--allow-run` for the program, which for a Deno
  * module is Deno itself.
  *
  * If `BARRIER_TRACE` is `"1"`, what this side does is printed to stderr. A module
- * that gets that variable too may read it, whatever `permissions` say, unless one
- * of `denoArgs` decides on all variables (`--deny-env`, `-P`).
+ * that inherits the variable is allowed to read it, regardless of `permissions`,
+ * unless one of `denoArgs` decides on all variables (`--deny-env`, `-P`).
  *
  * @param module A Deno module, run by the same Deno as this process. A string
- * that is no URL is a path, relative to the child's `cwd`.
+ * that is not a URL is a path, relative to the child's `cwd`.
  * @param options How to start it.
  * @returns The child process, with this side of the barrier.
  * @throws {TypeError} If an argument is not valid.
  * @throws {RangeError} If a delay is out of range.
- * @throws {Deno.errors.NotFound} If there is no such command, or no such `cwd`.
- * @throws {Deno.errors.PermissionDenied} If the command may not be executed.
+ * @throws {Deno.errors.NotFound} If the command or `cwd` does not exist.
+ * @throws {Deno.errors.PermissionDenied} If the system refuses to execute the
+ * command.
  * @throws {Deno.errors.NotCapable} If this process lacks a permission.
  * @throws {Deno.errors.AddrInUse} If another program listens on the address of
  * `readyUrl`.
  * @throws {Deno.errors.WouldBlock} If there are too many processes.
  * @throws {Error} If there are too many open files.
- * @throws The reason of `options.signal`, if that is aborted.
+ * @throws The reason of `options.signal`, if it is already aborted.
  *
  * @example Usage
  * ```ts ignore
@@ -438,7 +439,7 @@ export function spawnWithBarrier(
 /**
  * Starts any command.
  *
- * @param command The words of the command, the program first.
+ * @param command The program, followed by its arguments.
  * @param options How to start it.
  * @returns The child process, with this side of the barrier.
  *
