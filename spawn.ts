@@ -115,7 +115,8 @@ export interface SpawnCommandOptions {
    *
    * A line ends with LF, or with the CR with which a program overwrites it.
    * Before it is tested, colors and control characters are removed and tabs are
-   * replaced with spaces.
+   * replaced with spaces. At most 4 KiB of a line are tested. Match whole words:
+   * `/ready/` also matches "already in use", `/\bready\b/` does not.
    *
    * The program has to stay in the foreground. Closing its descriptors does not
    * end the barrier: it ends when the process has exited and all of its output
@@ -137,13 +138,11 @@ export interface SpawnCommandOptions {
    */
   readyUrl?: string | URL | undefined;
   /**
-   * For everything else that shows whether the child is ready: a query, a file, a
-   * command. The function is called again and again, with pauses of 100
-   * milliseconds, until it neither throws nor returns `false`, which counts as a
-   * barrier. The note is what it returns, if that is a string.
-   *
-   * @param signal Aborted when the child has exited, or is stopped.
-   * @returns `false`, or a promise of that, if the child is not ready.
+   * For any other way to find out whether the child is ready, such as a query or
+   * `pg_isready`. The function is called every 100 milliseconds until it neither
+   * throws nor returns `false`. That counts as a barrier, whose note is what the
+   * function returned, if that is a string. The `signal` is aborted when the
+   * child exits or is stopped.
    */
   readyWhen?: ((signal: AbortSignal) => unknown) | undefined;
   /**
@@ -188,6 +187,7 @@ export interface SpawnCommandOptions {
   /**
    * How long, in milliseconds, to wait for the child to exit by itself before
    * `stopSignal` is sent. The default is 1,000 for a module and 0 for a command.
+   * Give a module more time if it finishes requests or jobs before it exits.
    */
   exitGracePeriod?: number | undefined;
   /**
