@@ -268,67 +268,6 @@ for (const channel of CHANNELS) {
   });
 }
 
-for (
-  const [how, call, end] of [
-    ["closes itself", "", "self.close()"],
-    ["throws", "", "throw new Error()"],
-    ["is terminated", "worker.terminate()", ""],
-  ] as const
-) {
-  test(`BarrierProcess ends with a worker that ${how}`, async () => {
-    const library = import.meta.resolve("../mod.ts");
-    const worker = dataUrl(`
-      import { spawnWithBarrier } from ${json(library)};
-      const child = spawnWithBarrier(["sleep", "1000"]);
-      self.postMessage(child.pid);
-      ${end}
-    `);
-    const { stdout } = await runParent(
-      `
-      const worker = new Worker(${json(worker)}, { type: "module" });
-      worker.onerror = (event) => event.preventDefault();
-      const pid = await new Promise((resolve) => {
-        worker.onmessage = ({ data }) => resolve(data);
-      });
-      ${call}
-      try {
-        for (;;) {
-          Deno.kill(pid, 0);
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
-      } catch (error) {
-        console.log(error.name);
-      }
-      Deno.exit();
-      `,
-      ["--allow-all"],
-    );
-    assertEquals(stdout, "NotFound\n");
-  });
-}
-
-test("BarrierProcess.unref() lets a worker end, and the child go on", async () => {
-  const library = import.meta.resolve("../mod.ts");
-  const worker = dataUrl(`
-    import { spawnWithBarrier } from ${json(library)};
-    const child = spawnWithBarrier(["sleep", "1000"], {
-      stdout: "null",
-      stderr: "null",
-    });
-    child.unref();
-    self.postMessage(child.pid);
-    self.close();
-  `);
-  const { stdout } = await runParent(
-    `
-    const worker = new Worker(${json(worker)}, { type: "module" });
-    worker.onmessage = ({ data }) => console.log(data);
-    `,
-    ["--allow-all"],
-  );
-  Deno.kill(Number(stdout), "SIGKILL"); // which throws if it is gone
-});
-
 test("BarrierProcess.status resolves after the end of the barrier", async () => {
   await using child = shell("sleep 1000 & echo $! >&3; exit 3");
   const sleeper = Number(await child.ready());

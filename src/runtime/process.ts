@@ -143,18 +143,59 @@ export function signalProcess(
 }
 
 /**
- * Lets a process outlive this one, however this one ends.
+ * Lets a process outlive this program, however this program ends. In a worker it
+ * does the opposite, see {@linkcode endWithProgram}.
  *
- * Deno sends SIGKILL to a process that it drops when this one ends by an
- * uncaught error (since 1.0), before what was sent to it can be read. It leaves
- * alone one that was unreferenced; whoever calls this keeps the event loop alive
- * by a reference of its own.
+ * Deno sends SIGKILL to a child process when it drops the process, for example
+ * after an uncaught error (since 1.0, not reported upstream), before the process
+ * can read what was sent to it. It does not if the process was unreferenced, so
+ * the caller needs another reason to keep the event loop alive.
  *
- * In a worker nothing is done: Deno closes no socket of a worker that has ended
- * (2.9), so such a process would never see that, and is better killed.
- *
- * Remove when a dropped process is left alone, and a worker's sockets are closed.
+ * Remove when Deno leaves dropped processes alone.
  */
 export function surviveErrors(child: ChildProcess): void {
-  if (!("WorkerGlobalScope" in globalThis)) child.unref();
+  if (isWorker()) endWithProgram(child);
+  else attempt(() => child.unref());
+}
+
+/**
+ * Lets Deno kill a process when this program or this worker ends.
+ *
+ * When a worker ends, Deno leaves its sockets open (2.9, not reported upstream), so
+ * a process would never see the hang-up. Deno kills the processes of a worker
+ * except unreferenced ones and leaders of a process group; `ref()` includes these.
+ *
+ * Remove the use in workers when Deno closes the sockets of a worker.
+ */
+export function endWithProgram(child: ChildProcess): void {
+  attempt(() => child.ref());
+}
+
+/**
+ * Does not let a process keep the event loop alive. In a worker it does nothing,
+ * because Deno would not kill the process when the worker ends.
+ */
+export function unrefProcess(child: ChildProcess): void {
+  if (!isWorker()) attempt(() => child.unref());
+}
+
+function isWorker(): boolean {
+  return "WorkerGlobalScope" in globalThis;
+}
+
+/**
+ * Changes a reference to a process.
+ *
+ * `ref()` and `unref()` throw `BadResource` for a process that has exited, where
+ * the system has no `pidfd_open()` (macOS, gVisor, Linux before 5.3; Deno 2.9, not
+ * reported upstream).
+ *
+ * Remove when they do not.
+ */
+function attempt(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
 }

@@ -24,7 +24,11 @@ import type {
   InternalOptions,
 } from "../barrier/channel.ts";
 import { exitOf } from "../runtime/exit.ts";
-import { surviveErrors } from "../runtime/process.ts";
+import {
+  endWithProgram,
+  surviveErrors,
+  unrefProcess,
+} from "../runtime/process.ts";
 import { EventLoopReference, within } from "../runtime/timers.ts";
 import { stop } from "./ending.ts";
 import type { Launched } from "./launch.ts";
@@ -85,7 +89,8 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       plan.processGroup,
     );
     // Otherwise the child sees the hang-up, and must be able to read what was sent.
-    if (!plan.endWithParent) surviveErrors(launched.process);
+    if (plan.endWithParent) endWithProgram(launched.process);
+    else surviveErrors(launched.process);
     this.ref();
     this.exited = exitOf(launched.process).then((status) => {
       this.#onExit(status);
@@ -129,7 +134,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
 
   unref(): void {
     this.#hold(false);
-    this.#process.unref(); // which matters in a worker
+    unrefProcess(this.#process);
   }
 
   stop(): Promise<void> {
