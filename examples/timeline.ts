@@ -98,14 +98,14 @@ const STYLE = `
   .life, path.gone, line.gone { stroke: #8c959f } .bar { fill: #cfe3fb; stroke: #3b7dd8 }
   .barrier { stroke: #2468c8; fill: #2468c8 }
   .abortion { stroke: #cf222e; fill: #cf222e } .no { fill: #cf222e }
-  .yes { fill: #1a7f37 } .cancelled { fill: #9a6700 } .gone { fill: #6e7781 }
+  .yes { fill: #1a7f37 } .canceled { fill: #9a6700 } .gone { fill: #6e7781 }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } text { fill: #e6edf3; stroke: #0d1117 }
     .head { fill: #1c2430; stroke: #6e7681 } .faint { fill: #8b949e }
     .life, path.gone, line.gone { stroke: #6e7681 } .bar { fill: #1c3a63; stroke: #6cb0ff }
     .barrier { stroke: #6cb0ff; fill: #6cb0ff }
     .abortion { stroke: #ff7b72; fill: #ff7b72 } .no { fill: #ff7b72 }
-    .yes { fill: #56d364 } .cancelled { fill: #e3b341 } .gone { fill: #8b949e }
+    .yes { fill: #56d364 } .canceled { fill: #e3b341 } .gone { fill: #8b949e }
   }
   text { font: 12.5px system-ui, "DejaVu Sans", sans-serif; stroke-width: 4;
     paint-order: stroke; stroke-linejoin: round }
@@ -197,7 +197,7 @@ class Diagram {
       const number = /^wait (\d+) begins$/.exec(event.what)?.[1];
       if (number === undefined) continue;
       const end = this.#of(side).find(({ what }) =>
-        what === `wait ${number} ends` || what === `wait ${number} is cancelled`
+        what === `wait ${number} ends` || what === `wait ${number} is canceled`
       );
       const endRow = end?.row ?? last + 0.5;
       let level = busyUntil.findIndex((row) => row <= event.row);
@@ -211,8 +211,8 @@ class Diagram {
       );
       this.#label(event, event.text);
       if (end === undefined) continue;
-      if (end.what.endsWith("cancelled")) {
-        this.#label(end, `cancelled: ${end.text}`, "cancelled");
+      if (end.what.endsWith("canceled")) {
+        this.#label(end, `canceled: ${end.text}`, "canceled");
       } else this.#label(end, end.text, end.text === "true" ? "yes" : "no");
     }
   }

@@ -12,9 +12,9 @@
  *     place N: NOTE             N counts all that it placed
  *     wait N begins: METHOD
  *     wait N ends: RESULT       `true` or `false`
- *     wait N is cancelled: REASON
+ *     wait N is canceled: REASON
  *     take N: NOTE              N counts all that arrived; so it is the peer's N
- *     drop N: NOTE              an abortion or a hang-up made it void
+ *     drop N: NOTE              an abort or a hang-up made it void
  *     abort: REASON
  *     hang up                   it was destroyed
  *
@@ -27,7 +27,7 @@
  * each without the colon and what follows where there is nothing to say.
  *
  * The time is in milliseconds and comes first, so that the sorted lines of both
- * processes tell one story. What a side does is printed before the peer can learn
+ * processes make one story. What a side does is printed before the peer can learn
  * of it, and what it learns of the peer before it acts on that. Where the clock
  * was set in between, the lines after that sort among themselves.
  */
@@ -40,7 +40,7 @@ import { wallClock } from "./runtime/timers.ts";
 const TEXT_MAX = 100;
 
 /**
- * Makes an observer that prints what it is told.
+ * Makes an observer that prints what happens.
  *
  * @param who Which side it observes, as the lines call it.
  */
@@ -85,7 +85,7 @@ function line(event: BarrierEvent): [what?: string, text?: string | undefined] {
     case "waitEnded":
       return [`wait ${event.number} ends`, String(event.result)];
     case "waitCanceled":
-      return [`wait ${event.number} is cancelled`, describe(event.reason)];
+      return [`wait ${event.number} is canceled`, describe(event.reason)];
     case "aborted":
       return ["abort", event.reason];
     case "destroyed":

@@ -194,7 +194,7 @@ Deno.test("examples/timeline.ts draws a side that is not traced, cuts a long not
     `\
 1764064609000.500 barrier 1 parent of 2: take 1: ${note}
 1764064609000.250 barrier 1 parent of 2: wait 1 begins: waitNext
-1764064610000.250 barrier 1 parent of 2: wait 1 is cancelled: enough
+1764064610000.250 barrier 1 parent of 2: wait 1 is canceled: enough
 `,
   );
   assertStringIncludes(svg, ">child 2 (not traced)<");
@@ -202,7 +202,7 @@ Deno.test("examples/timeline.ts draws a side that is not traced, cuts a long not
   const whole = `&lt;b&gt;&amp;&quot;${"x".repeat(60)}`;
   assertStringIncludes(svg, `<title>${whole}</title>`);
   assertFalse(svg.includes(">" + whole + "</text>"));
-  assertMatch(svg, /"cancelled">cancelled: enough</);
+  assertMatch(svg, /"canceled">canceled: enough</);
   assertMatch(svg, />0\.00 ms<[^]*>0\.25 ms<[^]*>1000\.00 ms</);
 });
 

@@ -122,7 +122,7 @@ Deno.test("Barrier keeps little more than a mebibyte of a flood of notes, whatev
         "+" + x,
         "+\\u2028" + x, // is escaped
         "+\\u0100" + x, // takes two bytes a character
-        "x\\x1b[0m\\t" + x, // is no protocol
+        "x\\x1b[0m\\t" + x, // not the protocol
         "\\u20ac".repeat(1_300),
       ]) {
         const flood = new TextEncoder()

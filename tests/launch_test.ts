@@ -10,7 +10,7 @@ function descriptorsOf(options: object): string {
   return descriptors(resolve(["sh"], options)).join(" ");
 }
 
-test("descriptors() has the channel behind stdin, stdout and stderr", () => {
+test("descriptors() has the channel after stdin, stdout and stderr", () => {
   const streams = { stdin: "null", stdout: "null", stderr: "null" };
   const cases: [options: object, descriptors: string][] = [
     [{ channel: "fd" }, "ignore ignore ignore pipe"],

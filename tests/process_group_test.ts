@@ -227,7 +227,7 @@ Deno.test({
     await using directory = await TempDir.make();
     const parent = `${directory.path}/parent.ts`;
     const library = json(import.meta.resolve("../mod.ts"));
-    // A system that refuses a signal: why, only another permission tells.
+    // A system that refuses a signal: only another permission reveals why.
     await Deno.writeTextFile(
       parent,
       `

@@ -340,7 +340,7 @@ Deno.test("StreamSink keeps the event loop alive only while a read is pending", 
   const first = reader.read();
   await flushMicrotasks();
   await first;
-  assertFalse(source.isHeld); // it was served at once
+  assertFalse(source.isHeld); // it was served immediately
   const second = reader.read();
   await flushMicrotasks();
   assert(source.isHeld);

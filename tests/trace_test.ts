@@ -188,7 +188,7 @@ Deno.test("BARRIER_TRACE=1 prints a wait that is canceled, and each step of an i
     "place 1",
     "wait 2 begins: sync",
     "wait 1 ends: true",
-    "wait 2 is cancelled: enough\\u{a}\\u{1b}[2J",
+    "wait 2 is canceled: enough\\u{a}\\u{1b}[2J",
     "wait 3 begins: next",
     "take 1: one",
     "wait 3 ends: true",

@@ -57,7 +57,7 @@ const EXCEPTIONS: readonly RegExp[] = [
   /\b(?:left|leaves?|leaving) \S+(?: \S+){0,6}? behind\b/,
   /\b(?:left|leaves?|falls?|fell|stays|lags|barriers?|is|are|turns?) behind\b(?! (?:it|that|all|what|the)\b)/,
   /\b(?:\d[\d,]*|many|several|all|both|two|children|bytes|barriers|waits|much) at once\b/,
-  /\bwaits at once\b/,
+  /\b(?:two|three|\d+) \w+ at once\b/,
 ];
 
 interface Text {

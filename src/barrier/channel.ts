@@ -125,7 +125,7 @@ export interface BarrierReceiver {
   end(error?: BarrierAbortedError): void;
   /**
    * The peer is gone, and all that it had sent has been received.
-   * {@linkcode Barrier.prototype.signal} is aborted at once.
+   * {@linkcode Barrier.prototype.signal} is aborted immediately.
    *
    * @param error What is known of it, for the signal.
    */
@@ -210,16 +210,16 @@ export interface BarrierChannel {
    * not be changed or transferred by the channel.
    */
   send(bytes: Uint8Array): void;
-  /** Hangs up, behind what was sent. Nothing is delivered any more. */
+  /** Hangs up, after what was sent. Nothing is delivered any more. */
   close(): void;
-  /** A wait is pending: from now on the channel keeps the event loop alive. */
+  /** A wait is pending: the channel keeps the event loop alive, until `unref()`. */
   ref(): void;
   /** No wait is pending: the channel does not keep the event loop alive. */
   unref(): void;
   /**
-   * The barrier's signal was asked for: what arrives is to be delivered from
-   * now on even while no wait is pending. Channels that always do so leave it
-   * out.
+   * The barrier's signal has been accessed: after this call, what arrives must be
+   * delivered even while no wait is pending. Channels that always do so omit this
+   * method.
    */
   watch?(): void;
 }

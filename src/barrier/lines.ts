@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * The protocol: how barriers and abortions are written as lines of text, and
+ * The protocol: how barriers and aborts are written as lines of text, and
  * read again. `PROTOCOL.md` describes it for other programs.
  */
 

@@ -23,7 +23,7 @@ export function channelFd(name: string): number | undefined {
 
 /** Reads a variable if that is allowed. */
 export function readVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws at once, which
+  // At a terminal, Deno would ask the user. Elsewhere it throws immediately, which
   // saves a child a query that takes as long as all the rest of this.
   if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
   try {

@@ -102,7 +102,7 @@ export class InheritedChannel extends SocketChannel {
   /**
    * Opens a descriptor that this process has inherited.
    *
-   * @throws {Deno.errors.BadResource} If it is no channel.
+   * @throws {Deno.errors.BadResource} If it is not a pipe or a connected socket.
    */
   static async from(fd: number): Promise<InheritedChannel> {
     const socket = await openInheritedSocket(fd, (bytes) => {
@@ -155,7 +155,7 @@ class SocketWriter {
     else this.#hold(bytes);
   }
 
-  /** Ends the stream, behind what was written. */
+  /** Ends the stream, after what was written. */
   end(): void {
     this.#flush();
     this.#socket.destroySoon();

@@ -5,8 +5,8 @@
  * descriptor can be handed on: across `ssh`, into a container, on Windows. A
  * child starts sooner with it, as it needs no module of Node's.
  *
- * What the child prints goes to its stdout too. A line of the protocol is told
- * from that by the record separator in front of it.
+ * What the child prints goes to its stdout too. A line of the protocol starts
+ * with a record separator, which other output does not.
  */
 
 import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";

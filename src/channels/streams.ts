@@ -35,7 +35,7 @@ export interface BarrierStreams {
   /** What goes to the peer. */
   readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
   /**
-   * Writes some of the bytes, and tells how many. A `Deno.Conn` is written to
+   * Writes some of the bytes, and resolves to the number written. A `Deno.Conn` is written to
    * with this, as its `writable` closes both directions when a write fails, and
    * what had arrived before is lost.
    *
@@ -123,7 +123,7 @@ export class StreamChannel implements BarrierChannel {
   }
 
   /**
-   * Sends the end, behind what was sent. A connection is then read to the end of
+   * Sends the end, after what was sent. A connection is then read to the end of
    * the peer's stream: closed earlier, it might take back what is on its way.
    */
   async #end(): Promise<void> {

@@ -16,7 +16,7 @@ const LEFTOVER_MAX = 200;
 
 /**
  * How long, in milliseconds, Windows may take to deliver the end of a pipe. It
- * reports an exit before the last bytes, and only the end tells that it has
+ * reports an exit before the last bytes, and only the end shows that it has
  * delivered them all.
  */
 const WINDOWS_END_MAX = 2_000;

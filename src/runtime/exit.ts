@@ -19,7 +19,7 @@ let context: AsyncLocalStorage<{ child?: ChildProcess }> | undefined;
  * Deno has no names for real-time signals: if one of them kills a child,
  * `node:child_process` reports no exit, and a promise of its own rejects with
  * `TypeError: Invalid signal: 34`, which ends this program (since 1.0, not
- * reported upstream). The asynchronous context tells whose promise that is.
+ * reported upstream). The asynchronous context shows whose promise that is.
  *
  * Remove when Deno reports such an exit.
  */

@@ -7,7 +7,7 @@
 
 import type { OnReadOpts, Socket } from "node:net";
 
-/** How many bytes are read at once. */
+/** How many bytes one read takes at most. */
 const READ_BUFFER = 64 * 1024;
 
 /** The descriptor that a Deno process holds itself, unless it inherited it. */
@@ -21,7 +21,7 @@ const FIRST_FD = 3;
  *
  * A number that was not inherited may be one of Deno's own descriptors, and Deno
  * panics when a program closes the one that wakes it up for signals (2.8 and
- * later). Deno's first descriptor is no socket, so 3 is safe. Of others, Deno
+ * later). Deno's first descriptor is not a socket, so 3 is safe. Of others, Deno
  * knows those that another Deno handed on (denoland/deno#34133, in 2.9), or that
  * the variable DENO_EXTRA_STDIO_FDS names, and only these can be asked for their
  * status.
@@ -79,7 +79,7 @@ export function intoBuffer(
 /** What `listen()` gives for a socket that listens already, one way or another. */
 const LISTENS = [0, -17]; // -EEXIST
 
-/** Whether a socket listens, which only trying to tells at once. */
+/** Whether a socket listens. Trying to listen is the only way to find out. */
 function listens(socket: Socket): boolean {
   const { _handle: handle } = socket as unknown as {
     _handle: { listen(backlog: number): number };
@@ -140,7 +140,7 @@ export class SocketReference {
 }
 
 /**
- * Keeps a socket from being destroyed by a write that fails, and tells whether a
+ * Keeps a socket from being destroyed by a write that fails, and reports whether a
  * write waits for room in the kernel's buffer.
  *
  * A Node socket is destroyed by a failed write together with what could still be

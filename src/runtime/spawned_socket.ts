@@ -11,11 +11,11 @@ import type { Socket } from "node:net";
  * There is no option for that, neither in Deno nor in Node. So another socket
  * takes its handle over, before the event loop has read anything.
  *
- * Remove when `spawn()` can be told how to read.
+ * Remove when `spawn()` has an option for it.
  *
  * @param onRead Called with what arrives. The bytes are gone afterwards. It stops
  * reading by returning `false`, until `resume()` of the socket is called.
- * @returns The socket that has its place from now on.
+ * @returns The socket to use instead.
  */
 export function readDirectly(
   socket: Socket,
@@ -35,7 +35,7 @@ export function readDirectly(
  * something to read, and resolves when it has.
  *
  * The event loop may report the exit of a process before it has asked the system
- * about that process's pipes, and neither time nor a turn of the loop tells that
+ * about that process's pipes, and neither time nor a turn of the loop proves that
  * it has asked. But in the next turn Deno reads each pipe whose reading was
  * started, without asking (2.8.2 and later, `poll_pipe_handle()` in
  * libs/core/uv_compat/pipe.rs), and it reads up to 2 MiB or all that is there.

@@ -25,12 +25,12 @@ export interface StandardOutput {
  *
  * Another process may have made it non-blocking, as Node does with what it
  * shares. Deno (since 1.0, denoland/deno#33069) then fails with `WouldBlock`, and
- * no event tells that there is room again.
+ * no event reports that there is room again.
  *
  * Of stdout it does not even say how much was written before, as it keeps the end
  * of an unfinished line in a small buffer. So unless that is a file, which always
  * has room, it is given pieces that are taken whole or not at all: what a pipe
- * takes at once, and lines that have ended. Only a short piece behind the last of
+ * takes in one write, and lines that have ended. Only a short piece after the last of
  * these goes to the buffer. A piece takes Deno as long as a large write.
  *
  * Remove when Deno waits for room by itself.

@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * Loads the trace when it is first needed. `spawnWithBarrier()` returns at once,
- * and an import does not, so what happens until then is printed afterwards, with
+ * Loads the trace when it is first needed. `spawnWithBarrier()` returns
+ * immediately, and an import does not, so what happens until then is printed afterwards, with
  * the time when it happened. A process that exits before, within a few
  * milliseconds, prints none of it.
  */
@@ -18,7 +18,7 @@ let loading: Promise<void> | undefined;
 const early: [who: string, event: BarrierEvent, time: number][] = [];
 
 /**
- * Makes an observer that prints what it is told, if `BARRIER_TRACE` asks for it.
+ * Makes an observer that prints what happens, if `BARRIER_TRACE` asks for it.
  *
  * @param who Which side it observes, as the lines call it.
  */

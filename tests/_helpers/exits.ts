@@ -10,7 +10,7 @@
 import { type BarrierChannelKind, spawnWithBarrier } from "../../mod.ts";
 import { start } from "./run.ts";
 
-/** What {@linkcode checkExits} is to do. */
+/** What {@linkcode checkExits} does. */
 export interface ExitsOptions {
   channel: BarrierChannelKind;
   /** How many children end. */
