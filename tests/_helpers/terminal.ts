@@ -39,20 +39,22 @@ export class Terminal implements AsyncDisposable {
     return this.#output.replaceAll("\r\n", "\n");
   }
 
-  /** Reads until a text has appeared, and returns what appeared before it. */
-  async until(text: string): Promise<string> {
-    const from = this.#output.length;
-    while (!this.output.includes(text)) {
+  /** Reads until a text has appeared, or has so often. */
+  async until(text: string, times = 1): Promise<void> {
+    while (this.output.split(text).length <= times) {
       const { done, value } = await this.#reader.read();
       if (done) throw new Error(`No "${text}" in: ${this.output}`);
       this.#output += this.#decoder.decode(value, { stream: true });
     }
-    return this.#output.slice(from);
   }
 
   /** Types something, such as {@linkcode CTRL_C}. */
   async type(text: string): Promise<void> {
-    await this.#writer.write(new TextEncoder().encode(text));
+    try {
+      await this.#writer.write(new TextEncoder().encode(text));
+    } catch {
+      // The program has just ended.
+    }
   }
 
   /** Closes the terminal, as closing a window does. */
