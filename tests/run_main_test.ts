@@ -213,7 +213,7 @@ test("runMain() rejects where a child has died of a signal that this process did
     });
   `);
   const { errors, status } = await program.ended();
-  assertStringIncludes(errors, "(sh) was killed by SIGTERM");
+  assertStringIncludes(errors, "was killed by SIGTERM");
   assertEquals(status.code, 1);
 });
 

@@ -317,7 +317,8 @@ for (const how of ["a restart", "Ctrl-C"]) {
       await terminal.until("running\n");
       if (how === "Ctrl-C") {
         await terminal.type(CTRL_C);
-        assertEquals((await session.ended()).signal, "SIGINT");
+        // Deno exits with 0 if it takes more than half a second.
+        await session.ended();
         assertEquals(await session.log(), "stops\n");
         return;
       }
