@@ -176,7 +176,12 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     this.#unregister ??= registerChild({
       label: this.#label,
       stop: () => this.stop(),
-      signalStop: () => this.kill(this.#plan.stopSignal),
+      signalStop: () => {
+        // `--watch` drops the program after this, and Deno kills a child that it
+        // drops.
+        this.#process.unref();
+        this.kill(this.#plan.stopSignal);
+      },
       kill: () => this.kill("SIGKILL"),
     }, this.#plan.endWithParent);
   }
