@@ -248,7 +248,7 @@ Deno.test("LineSink replaces what is not UTF-8, and keeps a byte order mark", ()
   assertEquals(lines, ["\ufeff\ufffd", "\ufffd"]);
 });
 
-Deno.test("LineSink reports what the function throws, and goes on", () => {
+Deno.test("LineSink reports what the function throws, and goes on", async () => {
   const errors: unknown[] = [];
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
@@ -262,6 +262,7 @@ Deno.test("LineSink reports what the function throws, and goes on", () => {
     if (line === "a") throw failure;
   });
   push(sink, "a\nb\n");
+  await flushMicrotasks();
   removeEventListener("error", onError);
   assertEquals(lines, ["a", "b"]);
   assertEquals(errors, [failure]);

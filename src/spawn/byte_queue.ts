@@ -17,6 +17,13 @@ export class ByteQueue {
     return this.#size;
   }
 
+  /** Whether a line ends in the first chunk. */
+  get hasLine(): boolean {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return false;
+    return chunk.lastIndexOf(LF, this.#lengthOf(chunk) - 1) >= 0;
+  }
+
   /**
    * Adds a copy of the bytes at the end.
    *
@@ -39,7 +46,7 @@ export class ByteQueue {
     const chunk = this.#chunks[0];
     if (chunk === undefined) return undefined;
     const isLast = this.#chunks.length === 1;
-    const length = isLast ? this.#lastLength : chunk.length;
+    const length = this.#lengthOf(chunk);
     const lines = upToLineEnd ? chunk.lastIndexOf(LF, length - 1) + 1 : 0;
     this.#size -= lines || length;
     if (lines > 0 && lines < length) {
@@ -56,6 +63,11 @@ export class ByteQueue {
   clear(): void {
     this.#chunks.length = 0;
     this.#size = 0;
+  }
+
+  /** How many bytes of a chunk are in use. */
+  #lengthOf(chunk: Uint8Array): number {
+    return chunk === this.#chunks.at(-1) ? this.#lastLength : chunk.length;
   }
 
   #addToLast(bytes: Uint8Array): number {

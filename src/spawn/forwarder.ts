@@ -11,8 +11,8 @@ import { now, within } from "../runtime/timers.ts";
 const LF = 0x0a;
 
 /**
- * How long, in milliseconds, what one child has printed waits at most for the
- * end of a line that another child has begun.
+ * How long, in milliseconds, to wait for the end of a line where several children
+ * print: before the line is begun, and before others write in the middle of it.
  */
 const LINE_GRACE = 100;
 
@@ -20,6 +20,8 @@ const LINE_GRACE = 100;
 export interface Forwarded {
   /** How many bytes that is. */
   readonly size: number;
+  /** Whether a line ends in the bytes that are next. */
+  readonly hasLine: boolean;
   /**
    * Removes bytes from the beginning.
    *
@@ -44,8 +46,8 @@ export class Forwarder {
   readonly #target: StandardOutput;
   /** Those that have something to write, in turn, and since when they wait. */
   readonly #waiting = new Map<Forwarded, number>();
-  /** The one that has begun a line and not ended it. */
-  #lineOwner: Forwarded | undefined;
+  /** The one that has begun a line and not ended it, and when it has. */
+  #begun: { source: Forwarded; since: number } | undefined;
   #isRunning = false;
   /** Called when there is something more to write. */
   #onAdded = () => {};
@@ -89,31 +91,42 @@ export class Forwarder {
       if (source.size === 0) continue; // its reader has gone
       const bytes = source.take(this.#waiting.size > 0);
       if (source.size > 0) this.#waiting.set(source, now());
-      this.#lineOwner = bytes.at(-1) === LF ? undefined : source;
+      if (bytes.at(-1) === LF) this.#begun = undefined;
+      else if (this.#begun?.source !== source) {
+        this.#begun = { source, since: now() };
+      }
       source.onWritten(bytes.length, await this.#write(bytes));
     }
     this.#isRunning = false;
   }
 
-  /** Returns the source whose turn it is. */
+  /** Returns the source whose turn it is, when it is. */
   async #next(): Promise<Forwarded> {
     for (;;) {
-      const owner = this.#lineOwner;
-      const other = this.#firstBut(owner);
-      if (other === undefined) return owner!;
-      const left = this.#waiting.get(other)! + LINE_GRACE - now();
-      if (owner === undefined || left <= 0) return other;
-      if (this.#waiting.has(owner)) return owner;
+      const [oldest] = this.#waiting.values();
+      const left = (this.#begun?.since ?? oldest!) + LINE_GRACE - now();
+      const next = this.#choose(left <= 0);
+      if (next) return next;
       const added = new Promise<void>((resolve) => this.#onAdded = resolve);
       await within(left, added, { persistent: true });
     }
   }
 
-  #firstBut(owner: Forwarded | undefined): Forwarded | undefined {
-    for (const source of this.#waiting.keys()) {
-      if (source !== owner) return source;
+  /**
+   * Returns the source that is next, or `undefined` if it is better to wait.
+   *
+   * @param isLate Whether there was enough time for a line to end.
+   */
+  #choose(isLate: boolean): Forwarded | undefined {
+    if (isLate) this.#begun = undefined;
+    if (this.#begun) {
+      const { source } = this.#begun;
+      return this.#waiting.has(source) ? source : undefined;
     }
-    return undefined;
+    const sources = [...this.#waiting.keys()];
+    const isAlone = sources.length === 1;
+    return sources.find(({ hasLine }) => hasLine) ??
+      (isAlone || isLate ? sources[0] : undefined);
   }
 
   /** Writes bytes, and returns the error if that fails. */

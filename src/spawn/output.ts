@@ -9,10 +9,11 @@
 import type { Message } from "../barrier/lines.ts";
 import { drained } from "../runtime/drain.ts";
 import { ended, SocketReference } from "../runtime/socket.ts";
-import { readDirectly } from "../runtime/spawned_socket.ts";
+import { readAgain, readDirectly } from "../runtime/spawned_socket.ts";
 import type { StandardOutput } from "../runtime/standard_output.ts";
 import { now, setImmediate, within } from "../runtime/timers.ts";
 import { LineScanner } from "./line_scanner.ts";
+import type { Output } from "./options.ts";
 import { OutputTail } from "./output_tail.ts";
 import {
   ForwardSink,
@@ -26,20 +27,12 @@ import { StdoutSplitter } from "./stdout_splitter.ts";
 import { isTurnOver } from "./turn_budget.ts";
 import type { Socket } from "node:net";
 
-/** What becomes of a child's output. One that is inherited has no pipe. */
-export type ChildOutputKind =
-  | "forward"
-  | "piped"
-  | "null"
-  | "errorTail"
-  | ((line: string) => void);
-
 /** What a {@linkcode ChildOutput} is, and what it is for. */
 export interface ChildOutputOptions {
   /** The pipe, read by nobody yet. */
   source: Socket;
-  /** What becomes of the output. */
-  kind: ChildOutputKind;
+  /** What becomes of the output. One that is inherited has no pipe. */
+  kind: Output;
   /** Where it goes if it is forwarded. */
   target: StandardOutput;
   /** Which lines of it count as barriers. */
@@ -86,8 +79,8 @@ export class ChildOutput {
   readonly #waiting: { messages: Message[]; deadline: number }[] = [];
   #delivering: Promise<void> | undefined;
   #draining: Promise<void> | undefined;
-  /** Whether everything must be read, however much the sink holds. */
-  #isDraining = false;
+  /** How many calls need everything to be read, however much there is. */
+  #urgent = 0;
   /** Whether what comes now is not the child's, which has exited. */
   #isLetGo = false;
   #isEnded = false;
@@ -138,6 +131,11 @@ export class ChildOutput {
     return this.#sink instanceof ForwardSink ? this.#sink.failure : undefined;
   }
 
+  /** Whether a function of the caller's gets its lines. */
+  get isHeard(): boolean {
+    return this.#sink instanceof LineSink;
+  }
+
   /** Reads what has arrived, and returns whether to go on. */
   #read(bytes: Uint8Array): boolean {
     if (this.#isLetGo) return true;
@@ -147,7 +145,7 @@ export class ChildOutput {
   }
 
   get #isWanted(): boolean {
-    return this.#isDraining ||
+    return this.#urgent > 0 ||
       !this.#sink.isFull && this.#reading === undefined;
   }
 
@@ -256,16 +254,26 @@ export class ChildOutput {
   }
 
   async #drain(): Promise<void> {
-    this.#isDraining = true;
-    await drained(this.source);
-    await this.#reading;
-    this.#isDraining = false;
+    await this.#readAll(() => drained(this.source));
     this.#endLine();
     if (!this.stream) {
       this.#isLetGo = true;
       this.#sink.end();
     }
     await this.#delivering;
+  }
+
+  /** Waits until what was printed before this call has been read. */
+  async catchUp(): Promise<void> {
+    if (this.#isLetGo || this.#isEnded) return;
+    await this.#readAll(() => readAgain(this.source));
+  }
+
+  async #readAll(read: () => Promise<void>): Promise<void> {
+    this.#urgent++;
+    await read();
+    await this.#reading;
+    this.#urgent--;
   }
 
   /** Waits until what the child printed has been passed on, or written. */
@@ -293,7 +301,7 @@ export class ChildOutput {
 }
 
 function sinkFor(
-  kind: ChildOutputKind,
+  kind: Output,
   source: Socket,
   target: StandardOutput,
   events: SinkEvents,

@@ -145,10 +145,13 @@ export class Readiness {
   }
 
   #exited(what: string, status: Deno.CommandStatus): BarrierAbortedError {
+    const { stdout, stderr } = this.#streams;
+    const cause = stdout?.failure ?? stderr?.failure;
     return new BarrierAbortedError(`${this.#name} ${what}${this.#tail()}`, {
       kind: "exited",
       side: "peer",
       status,
+      ...cause === undefined ? {} : { cause },
     });
   }
 

@@ -73,6 +73,10 @@ export class ForwardSink implements Sink, Forwarded {
     return this.#queue.size;
   }
 
+  get hasLine(): boolean {
+    return this.#queue.hasLine;
+  }
+
   /** Whether something is still to be written. */
   get isWriting(): boolean {
     return this.#written < this.#pushed;
@@ -202,7 +206,8 @@ export class LineSink implements Sink {
     try {
       this.#onLine(text);
     } catch (error) {
-      reportError(error);
+      // Within a read of a socket, Deno (2.9) would print "Uncaught null".
+      queueMicrotask(() => reportError(error));
     }
   }
 }

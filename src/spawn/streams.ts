@@ -7,7 +7,7 @@ import { readAgain, readDirectly } from "../runtime/spawned_socket.ts";
 import type { Launched } from "./launch.ts";
 import type { Plan } from "./options.ts";
 import { ChildInput } from "./child_input.ts";
-import { ChildOutput, type ChildOutputKind } from "./output.ts";
+import { ChildOutput } from "./output.ts";
 import type { Message } from "../barrier/lines.ts";
 import type { Socket } from "node:net";
 
@@ -21,6 +21,10 @@ export class Streams {
   readonly #sources: ChildOutput[];
   /** Everything that is read. */
   readonly #sockets: readonly Socket[];
+  /** The outputs whose lines come before a barrier on a descriptor. */
+  readonly #heard: ChildOutput[];
+  /** Resolves when what has arrived on a descriptor is delivered. */
+  #receiving: Promise<void> = Promise.resolve();
   /** The stdin that this process closes at the exit. */
   readonly #input: Launched["stdin"];
 
@@ -34,10 +38,10 @@ export class Streams {
     const deliver = (messages: readonly Message[]) =>
       this.channel.deliver(messages);
     const socket = launched.socket &&
-      readDirectly(launched.socket, (bytes) => this.channel.receive(bytes));
+      readDirectly(launched.socket, (bytes) => this.#receive(bytes));
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
-      kind: stdout as ChildOutputKind,
+      kind: stdout,
       target: Deno.stdout,
       readyLine,
       isChannel: !socket,
@@ -45,7 +49,7 @@ export class Streams {
     });
     this.stderr = launched.stderr && new ChildOutput({
       source: launched.stderr,
-      kind: stderr as ChildOutputKind,
+      kind: stderr,
       target: Deno.stderr,
       readyLine,
       deliver,
@@ -62,6 +66,20 @@ export class Streams {
     this.#input = socket && launched.stdin;
     this.stdin = this.#input && new ChildInput(this.#input);
     this.#sources = !socket || readyLine ? this.#outputs : [];
+    this.#heard = this.#outputs.filter(({ isHeard }) => isHeard);
+  }
+
+  /**
+   * Delivers what has arrived on a descriptor of its own, after the lines that
+   * were printed before it: they come through other pipes.
+   */
+  #receive(bytes: Uint8Array): void {
+    if (this.#heard.length === 0) return this.channel.receive(bytes);
+    const copy = bytes.slice();
+    this.#receiving = this.#receiving.then(async () => {
+      await Promise.all(this.#heard.map((output) => output.catchUp()));
+      this.channel.receive(copy);
+    });
   }
 
   get #outputs(): ChildOutput[] {
@@ -97,6 +115,7 @@ export class Streams {
       this.channel.drain(),
       ...this.#sources.map((output) => output.drain()),
     ]);
+    await this.#receiving;
   }
 
   /** Resolves when what an exited child had printed has been read. */
