@@ -61,7 +61,7 @@ export interface InheritBarrierOptions {
 
 /** Why there is no channel, and what to do. */
 const NOBODY =
-  "nobody gave this process one, start it with spawnWithBarrier() or name its channel";
+  "this process was not started by spawnWithBarrier(); if it was, pass 'channel'";
 
 let inherited = false;
 
@@ -126,7 +126,7 @@ export async function inheritBarrier(
 ): Promise<Barrier | undefined> {
   if (inherited) {
     throw new Deno.errors.Busy(
-      "Cannot inherit a barrier: it was inherited already",
+      "Cannot inherit a barrier: inheritBarrier() has already been called",
     );
   }
   inherited = true;

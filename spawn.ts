@@ -167,7 +167,7 @@ export interface SpawnCommandOptions {
    *   using` does, and then end this process. A second signal kills them and this
    *   process immediately.
    * - `Deno.exit()` and a restart of `deno run --watch` send `stopSignal`.
-   * - After an uncaught error, Deno kills the child, unless it leads a process
+   * - After an uncaught error, Deno kills the child, but not the rest of its process
    *   group.
    *
    * It does not help if this process is killed by `SIGKILL`. Pass `false` in a

@@ -40,7 +40,7 @@ for (const channel of CHANNELS) {
     assert(await child.waitNext());
     assertEquals(
       child.note,
-      "Cannot inherit a barrier: it was inherited already",
+      "Cannot inherit a barrier: inheritBarrier() has already been called",
     );
   });
 
@@ -103,11 +103,11 @@ for (
   const [permissions, message] of [
     [
       [],
-      "nobody gave this process one, start it with spawnWithBarrier() or name its channel; if BARRIER_CHANNEL names it, use --allow-env=BARRIER_CHANNEL",
+      "this process was not started by spawnWithBarrier(); if it was, pass 'channel'; if BARRIER_CHANNEL names it, use --allow-env=BARRIER_CHANNEL",
     ],
     [
       ["--allow-env"],
-      "nobody gave this process one, start it with spawnWithBarrier() or name its channel",
+      "this process was not started by spawnWithBarrier(); if it was, pass 'channel'",
     ],
   ] as const
 ) {
@@ -159,7 +159,7 @@ test("inheritBarrier() rejects for a channel that cannot be", async () => {
   assertStringIncludes(
     stderr,
     invalid("tcp:80") + invalid("fd:") + invalid("fd:-1") +
-      "BadResource Cannot inherit a barrier: file descriptor 9999999 is no channel",
+      "BadResource Cannot inherit a barrier: file descriptor 9999999 is not a pipe or a connected socket",
   );
 });
 

@@ -8,7 +8,7 @@ import type { ChildProcess, SpawnOptions } from "node:child_process";
  * Starts a process, and throws if that fails.
  *
  * Node's `spawn()` reports most failures in an event, later, and the error of
- * its "spawn" channel of diagnostics at once.
+ * its "spawn" channel of diagnostics immediately.
  *
  * For one thing there is no detour: where the system refuses a process (its
  * directory is missing, there are too many of them), Deno loses this side's end
@@ -101,7 +101,7 @@ function verbatimOptions(options: SpawnOptions): SpawnOptions {
  * asked, and a script can have any name, also that of a URL. Without the word
  * `run`, Deno takes the same flags and has no such fallback.
  *
- * Remove when `deno run` can be told to run modules alone.
+ * Remove when `deno run` has a flag to run only modules.
  */
 export function moduleCommand(
   flags: readonly string[],
@@ -116,10 +116,10 @@ export function moduleCommand(
  *
  * Deno's `kill()` works once, takes its signal for the cause of death whatever
  * that was (denoland/deno#36643, since 1.30), destroys the process's stdin, and
- * gives `false` both for a process that is gone and for one that may not be
- * signalled.
+ * returns `false` both for a process that has exited and for one that this user
+ * may not signal.
  *
- * Remove when that issue is closed, but for the last point.
+ * Remove when that issue is closed, except for the last point.
  *
  * @returns Whether the signal was sent.
  */

@@ -52,7 +52,7 @@ export async function openInheritedSocket(
     throw new Error("it is a socket that listens");
   } catch (cause) {
     throw new Deno.errors.BadResource(
-      `Cannot inherit a barrier: file descriptor ${fd} is no channel, start this program with spawnWithBarrier() or name its channel`,
+      `Cannot inherit a barrier: file descriptor ${fd} is not a pipe or a connected socket; start this program with spawnWithBarrier(), or pass 'channel'`,
       { cause },
     );
   }

@@ -186,7 +186,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     }, this.#plan.endWithParent);
   }
 
-  /** Stops the child where nobody waits to be told of an error. */
+  /** Stops the child where there is no one to report an error to. */
   #stopSilently(): void {
     this.stop().catch(() => {});
   }
