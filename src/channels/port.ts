@@ -1,9 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { printable } from "../barrier/lines.ts";
+import { setTimeout } from "../runtime/timers.ts";
 import { toBytes } from "./bytes.ts";
+import { PacedReceiver } from "./paced.ts";
 
 // Taken from here and not from `src/runtime/timers.ts`, which would be one more
 // file for every child to load.
@@ -45,15 +47,15 @@ export interface BarrierPort {
 /** A channel over messages. A message that is `null` is the end. */
 export class PortChannel implements BarrierChannel {
   readonly #port: BarrierPort;
-  #receiver: BarrierReceiver | undefined;
+  #receiver: PacedReceiver | undefined;
   #messages = 0;
 
   constructor(port: BarrierPort) {
     this.#port = port;
   }
 
-  open(receiver: BarrierReceiver): void {
-    this.#receiver = receiver;
+  open(receiver: MessageReceiver): void {
+    this.#receiver = new PacedReceiver(receiver);
     this.#port.addEventListener("message", this.#onMessage);
     if (this.#port instanceof MessagePort) this.#port.start();
     if (isWorker(this.#port)) {

@@ -15,6 +15,7 @@ import {
   SocketReference,
   watchWrites,
 } from "../runtime/socket.ts";
+import { PacedReceiver } from "./paced.ts";
 import type { Socket } from "node:net";
 
 /** What a {@linkcode SocketChannel} consists of. */
@@ -34,7 +35,9 @@ export class SocketChannel implements BarrierChannel {
   /** Resolves when the peer's stream has ended. */
   readonly ended: Promise<void>;
   protected readonly readable: Socket;
-  protected receiver: MessageReceiver | undefined;
+  protected receiver: PacedReceiver | undefined;
+  /** Whether everything is read now, however much it is. */
+  protected isDraining = false;
   readonly #writer: SocketWriter;
   readonly #reading: SocketReference;
   #wanted = false;
@@ -50,12 +53,20 @@ export class SocketChannel implements BarrierChannel {
   }
 
   open(receiver: MessageReceiver): void {
-    this.receiver = receiver;
+    this.receiver = new PacedReceiver(receiver);
   }
 
-  /** Delivers bytes that were read to the barrier. */
-  receive(bytes: Uint8Array): void {
+  /**
+   * Delivers bytes that were read to the barrier.
+   *
+   * @returns Whether to go on reading. If not, this resumes the socket later.
+   */
+  receive(bytes: Uint8Array): boolean {
     this.receiver?.receive(bytes);
+    const backlog = this.receiver?.backlog;
+    if (backlog === undefined || this.isDraining) return true;
+    backlog.then(() => this.readable.resume());
+    return false;
   }
 
   send(bytes: Uint8Array): void {
@@ -105,9 +116,10 @@ export class InheritedChannel extends SocketChannel {
    * @throws {Deno.errors.BadResource} If it is not a pipe or a connected socket.
    */
   static async from(fd: number): Promise<InheritedChannel> {
-    const socket = await openInheritedSocket(fd, (bytes) => {
-      channel.receive(bytes);
-    });
+    const socket = await openInheritedSocket(
+      fd,
+      (bytes) => channel.receive(bytes),
+    );
     const channel = new InheritedChannel({
       readable: socket,
       writable: socket,

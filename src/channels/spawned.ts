@@ -27,6 +27,7 @@ export class SpawnedChannel extends SocketChannel {
 
   /** Waits until everything that the child sent before it exited was read. */
   drain(): Promise<void> {
+    this.isDraining = true;
     return drained(this.readable);
   }
 

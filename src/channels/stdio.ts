@@ -9,8 +9,9 @@
  * with a record separator, which other output does not.
  */
 
-import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { RECORD_SEPARATOR } from "../barrier/lines.ts";
+import { PacedReceiver } from "./paced.ts";
 
 /** Whether this process's stdin is its channel, and not for programs below it. */
 let stdinIsChannel = false;
@@ -23,7 +24,7 @@ export function isStdinChannel(): boolean {
 /** The channel of a child whose stdin and stdout it is. */
 export class StdioChannel implements BarrierChannel {
   readonly #buffer = new Uint8Array(64 * 1024);
-  #receiver: BarrierReceiver | undefined;
+  #receiver: PacedReceiver | undefined;
   #wanted = false;
   #watched = false;
   #reading = false;
@@ -32,8 +33,8 @@ export class StdioChannel implements BarrierChannel {
     stdinIsChannel = true;
   }
 
-  open(receiver: BarrierReceiver): void {
-    this.#receiver = receiver;
+  open(receiver: MessageReceiver): void {
+    this.#receiver = new PacedReceiver(receiver);
   }
 
   send(bytes: Uint8Array): void {
@@ -92,7 +93,7 @@ export class StdioChannel implements BarrierChannel {
         this.#receiver = undefined;
       } else {
         this.#receiver?.receive(this.#buffer.subarray(0, read));
-        await undefined; // until those who were served wait again, or do not
+        await this.#receiver?.backlog; // or until those who were served wait again, or do not
       }
     }
     this.#reading = false;

@@ -1,7 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { toBytes } from "./bytes.ts";
+import { PacedReceiver } from "./paced.ts";
 
 /**
  * A pair of byte streams that carries a barrier: a `Deno.Conn`, what
@@ -58,7 +59,7 @@ export class StreamChannel implements BarrierChannel {
   readonly #streams: BarrierStreams;
   #reader!: ReadableStreamDefaultReader<Uint8Array | ArrayBuffer | string>;
   #writer!: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  #receiver: BarrierReceiver | undefined;
+  #receiver: PacedReceiver | undefined;
   #written: Promise<void> = Promise.resolve();
 
   constructor(streams: BarrierStreams) {
@@ -79,11 +80,11 @@ export class StreamChannel implements BarrierChannel {
     this.#streams = streams;
   }
 
-  open(receiver: BarrierReceiver): void {
+  open(receiver: MessageReceiver): void {
     const { readable, writable, write } = this.#streams;
     this.#reader = readable.getReader();
     this.#writer = (write ? unbuffered(this.#streams) : writable).getWriter();
-    this.#receiver = receiver;
+    this.#receiver = new PacedReceiver(receiver);
     this.unref();
     this.#read();
   }
@@ -112,6 +113,7 @@ export class StreamChannel implements BarrierChannel {
         const { done, value } = await this.#reader.read();
         if (done) break;
         this.#receiver?.receive(toBytes(value));
+        await this.#receiver?.backlog;
       }
     } catch {
       // A stream that breaks has ended.

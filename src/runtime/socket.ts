@@ -31,14 +31,15 @@ const FIRST_FD = 3;
  * Remove when Deno refuses descriptors of its own, and sockets that listen.
  *
  * @param onRead Called with what arrives, never before the socket is returned.
- * The bytes are gone afterwards.
+ * The bytes are gone afterwards. It stops reading by returning `false`, until
+ * `resume()` of the socket is called.
  *
  * @throws {Deno.errors.BadResource} If the descriptor is not inherited, or it is
  * neither a pipe nor a connected socket.
  */
 export async function openInheritedSocket(
   fd: number,
-  onRead: (bytes: Uint8Array) => void,
+  onRead: (bytes: Uint8Array) => boolean | void,
 ): Promise<Socket> {
   const { Socket } = await import("node:net");
   try {

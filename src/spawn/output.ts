@@ -12,6 +12,7 @@ import { ended, SocketReference } from "../runtime/socket.ts";
 import { readAgain, readDirectly } from "../runtime/spawned_socket.ts";
 import type { StandardOutput } from "../runtime/standard_output.ts";
 import { now, setImmediate, within } from "../runtime/timers.ts";
+import { isTurnOver } from "../runtime/turn.ts";
 import { LineScanner } from "./line_scanner.ts";
 import type { Output } from "./options.ts";
 import { OutputTail } from "./output_tail.ts";
@@ -24,7 +25,6 @@ import {
   StreamSink,
 } from "./sinks.ts";
 import { StdoutSplitter } from "./stdout_splitter.ts";
-import { isTurnOver } from "./turn_budget.ts";
 import type { Socket } from "node:net";
 
 /** What a {@linkcode ChildOutput} is, and what it is for. */
@@ -52,6 +52,9 @@ export const WRITE_GRACE = 100;
 
 /** How many bytes are read before looking whether the turn has been long enough. */
 const SLICE = 8 * 1024;
+
+/** How many barriers are delivered in a turn. Each may wake up a wait. */
+const BARRIERS_MAX = 4_096;
 
 const NOTHING = new Uint8Array(0);
 
@@ -159,7 +162,7 @@ export class ChildOutput {
       const end = this.#isSimple ? bytes.length : start + SLICE;
       const barriers = this.#readSlice(bytes.subarray(start, end));
       start = end;
-      if (this.#isSimple || !isTurnOver(barriers)) continue;
+      if (this.#isSimple || !isTurnOver(barriers / BARRIERS_MAX)) continue;
       this.#rest = bytes.slice(start);
       this.#reading ??= this.#readRest();
       return;

@@ -15,7 +15,7 @@ let ended = false;
 const receive = SocketChannel.prototype.receive;
 SocketChannel.prototype.receive = function (lines) {
   received += lines.length;
-  receive.call(this, lines);
+  return receive.call(this, lines);
 };
 const push = Socket.prototype.push;
 Socket.prototype.push = function (chunk, encoding) {

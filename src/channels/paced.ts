@@ -1,0 +1,119 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import type { MessageReceiver } from "../barrier/channel.ts";
+import type { BarrierAbortedError } from "../barrier/error.ts";
+import type { Message } from "../barrier/lines.ts";
+import { inNextTurn, isTurnOver } from "../runtime/turn.ts";
+
+/** How many bytes, or messages, are passed on at once. */
+const PIECE = 4 * 1024;
+
+/** How many are passed on in one turn of the event loop. */
+const TURN = 16 * 1024;
+
+/**
+ * Passes on what a channel delivers, in order. That happens immediately, unless
+ * the peer sends so much that reading it would hold up the event loop. The rest
+ * is then kept, and passed on in the next turns.
+ */
+export class PacedReceiver implements MessageReceiver {
+  readonly #receiver: MessageReceiver;
+  readonly #queue: (Uint8Array | readonly Message[] | (() => void))[] = [];
+  /** How much of the first delivery in the queue was passed on. */
+  #offset = 0;
+  #isDelivering = false;
+  /** How much was passed on since the turn was looked at. */
+  #delivered = 0;
+  #isLate = false;
+  #backlog: PromiseWithResolvers<void> | undefined;
+
+  constructor(receiver: MessageReceiver) {
+    this.#receiver = receiver;
+  }
+
+  /**
+   * Resolves when more can be delivered; `undefined` if it can be now. A channel
+   * that can pause waits for it, so that little has to be kept.
+   */
+  get backlog(): Promise<void> | undefined {
+    if (!this.#isLate) return undefined;
+    this.#backlog ??= Promise.withResolvers();
+    return this.#backlog.promise;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isDelivering || this.#isLate) {
+      this.#queue.push(bytes.slice());
+      return;
+    }
+    this.#queue.push(bytes);
+    this.#deliver();
+    // The caller may change its bytes now.
+    if (this.#queue[0] === bytes) this.#queue[0] = bytes.slice();
+  }
+
+  deliver(messages: readonly Message[]): void {
+    this.#add(messages);
+  }
+
+  end(error?: BarrierAbortedError): void {
+    this.#add(() => this.#receiver.end(error));
+  }
+
+  hangUp(error?: BarrierAbortedError): void {
+    this.#add(() => this.#receiver.hangUp(error));
+  }
+
+  #add(delivery: readonly Message[] | (() => void)): void {
+    this.#queue.push(delivery);
+    if (!this.#isDelivering && !this.#isLate) this.#deliver();
+  }
+
+  #deliver(): void {
+    this.#isDelivering = true;
+    for (let first; (first = this.#queue[0]) !== undefined;) {
+      if (typeof first === "function") {
+        this.#queue.shift();
+        first();
+        continue;
+      }
+      this.#deliverPiece(first);
+      // After a piece, so that no other peer can keep this one from its turn.
+      if (this.#isTurnOver()) break;
+    }
+    this.#isDelivering = false;
+  }
+
+  #deliverPiece(delivery: Uint8Array | readonly Message[]): void {
+    const start = this.#offset;
+    const end = Math.min(start + PIECE, delivery.length);
+    this.#delivered += end - start;
+    this.#offset = end;
+    if (end === delivery.length) {
+      this.#queue.shift();
+      this.#offset = 0;
+    }
+    if (delivery instanceof Uint8Array) {
+      this.#receiver.receive(delivery.subarray(start, end));
+    } else {
+      this.#receiver.deliver(delivery.slice(start, end));
+    }
+  }
+
+  #isTurnOver(): boolean {
+    if (this.#delivered < PIECE) return false;
+    const work = this.#delivered / TURN;
+    this.#delivered = 0;
+    this.#isLate = isTurnOver(work);
+    if (this.#isLate) inNextTurn(this.#onTurn);
+    return this.#isLate;
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isLate = false;
+    this.#deliver();
+    if (this.#isLate) return;
+    this.#backlog?.resolve();
+    this.#backlog = undefined;
+  };
+}
