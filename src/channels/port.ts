@@ -7,10 +7,6 @@ import { setTimeout } from "../runtime/timers.ts";
 import { toBytes } from "./bytes.ts";
 import { PacedReceiver } from "./paced.ts";
 
-// Taken from here and not from `src/runtime/timers.ts`, which would be one more
-// file for every child to load.
-const { setTimeout } = globalThis;
-
 /**
  * What messages can be sent through: a `MessagePort`, a `Worker`, or a worker's
  * own global scope.

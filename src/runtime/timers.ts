@@ -32,7 +32,7 @@ const instant = globalThis.Temporal?.Now.instant;
  */
 export function wallClock(): number {
   if (instant) return Number(instant().epochNanoseconds) / 1e6;
-  return performance.timeOrigin + performance.now();
+  return performance.timeOrigin + now();
 }
 
 /**
