@@ -69,10 +69,9 @@ import {
   toLine,
 } from "./src/barrier/lines.ts";
 import type { BarrierObserver } from "./src/barrier/observer.ts";
-import { channelOver } from "./src/channels/over.ts";
 import { pairedChannels } from "./src/channels/pair.ts";
-import type { BarrierPort } from "./src/channels/port.ts";
-import type { BarrierStreams } from "./src/channels/streams.ts";
+import { type BarrierPort, isPort, PortChannel } from "./src/channels/port.ts";
+import { type BarrierStreams, StreamChannel } from "./src/channels/streams.ts";
 import { WaitQueue } from "./src/barrier/wait_queue.ts";
 
 export type {
@@ -257,7 +256,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     transport: BarrierStreams | BarrierPort,
     options: BarrierOptions = {},
   ): Barrier {
-    return new Barrier(channelOver(transport), options);
+    const channel = isPort(transport)
+      ? new PortChannel(transport)
+      : new StreamChannel(transport);
+    return new Barrier(channel, options);
   }
 
   /**

@@ -47,9 +47,6 @@ const BARRIER = [
   "src/barrier/lines.ts",
   "src/barrier/error.ts",
   "src/runtime/timers.ts",
-  "src/runtime/turn.ts",
-  "src/channels/bytes.ts",
-  "src/channels/over.ts",
   "src/channels/paced.ts",
   "src/channels/pair.ts",
   "src/channels/port.ts",
@@ -64,12 +61,12 @@ const INHERIT = [
 ];
 // What a child over "fd" loads as well, when it calls inheritBarrier().
 const SOCKET_CHANNEL = [
+  "src/barrier/lines.ts",
   "src/channels/paced.ts",
   "src/channels/socket.ts",
   "src/runtime/at_exit.ts",
   "src/runtime/socket.ts",
   "src/runtime/timers.ts",
-  "src/runtime/turn.ts",
 ];
 const SPAWN = [
   "spawn.ts",

@@ -2,8 +2,8 @@
 
 import type { MessageReceiver } from "../barrier/channel.ts";
 import type { BarrierAbortedError } from "../barrier/error.ts";
-import type { Message } from "../barrier/lines.ts";
-import { inNextTurn, isTurnOver } from "../runtime/turn.ts";
+import { encode, type Message } from "../barrier/lines.ts";
+import { inNextTurn, isTurnOver } from "../runtime/timers.ts";
 
 /** How many bytes, or messages, are passed on at once. */
 const PIECE = 4 * 1024;
@@ -50,6 +50,17 @@ export class PacedReceiver implements MessageReceiver {
     this.#deliver();
     // The caller may change its bytes now.
     if (this.#queue[0] === bytes) this.#queue[0] = bytes.slice();
+  }
+
+  /**
+   * Delivers what a stream or a port brings. What is neither bytes nor text
+   * becomes a line that is a violation.
+   */
+  receiveData(data: unknown): void {
+    if (data instanceof Uint8Array) return this.receive(data);
+    if (data instanceof ArrayBuffer) return this.receive(new Uint8Array(data));
+    const line = `${Object.prototype.toString.call(data)}\n`;
+    this.receive(encode(typeof data === "string" ? data : line));
   }
 
   deliver(messages: readonly Message[]): void {

@@ -4,7 +4,6 @@ import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { printable } from "../barrier/lines.ts";
 import { setTimeout } from "../runtime/timers.ts";
-import { toBytes } from "./bytes.ts";
 import { PacedReceiver } from "./paced.ts";
 
 /**
@@ -79,7 +78,7 @@ export class PortChannel implements BarrierChannel {
   readonly #onMessage = ({ data }: MessageEvent): void => {
     this.#messages++;
     if (data === null) this.#hangUp();
-    else this.#receiver?.receive(toBytes(data));
+    else this.#receiver?.receiveData(data);
   };
 
   /**

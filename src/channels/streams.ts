@@ -1,7 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
-import { toBytes } from "./bytes.ts";
 import { PacedReceiver } from "./paced.ts";
 
 /**
@@ -112,7 +111,7 @@ export class StreamChannel implements BarrierChannel {
       for (;;) {
         const { done, value } = await this.#reader.read();
         if (done) break;
-        this.#receiver?.receive(toBytes(value));
+        this.#receiver?.receiveData(value);
         await this.#receiver?.backlog;
       }
     } catch {
