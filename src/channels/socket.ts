@@ -59,10 +59,15 @@ export class SocketChannel implements BarrierChannel {
   /**
    * Delivers bytes that were read to the barrier.
    *
-   * @returns Whether to go on reading. If not, this resumes the socket later.
+   * @returns Whether to go on reading. If not, the socket is resumed later.
    */
   receive(bytes: Uint8Array): boolean {
     this.receiver?.receive(bytes);
+    return this.goesOn();
+  }
+
+  /** Returns whether to go on reading. If not, the socket is resumed later. */
+  goesOn(): boolean {
     const backlog = this.receiver?.backlog;
     if (backlog === undefined || this.isDraining) return true;
     backlog.then(() => this.readable.resume());

@@ -72,14 +72,17 @@ export class Streams {
   /**
    * Delivers what has arrived on a descriptor of its own, after the lines that
    * were printed before it: they come through other pipes.
+   *
+   * @returns Whether to go on reading.
    */
-  #receive(bytes: Uint8Array): void {
+  #receive(bytes: Uint8Array): boolean {
     if (this.#heard.length === 0) return this.channel.receive(bytes);
     const copy = bytes.slice();
     this.#receiving = this.#receiving.then(async () => {
       await Promise.all(this.#heard.map((output) => output.catchUp()));
       this.channel.receive(copy);
     });
+    return this.channel.goesOn();
   }
 
   get #outputs(): ChildOutput[] {
