@@ -19,7 +19,6 @@ import { isPending } from "./_helpers/event_loop.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import {
   childModule,
-  dataUrl,
   json,
   readUntil,
   runParent,
