@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** What a channel delivers at once, and what it leaves to later turns. */
+/** What a channel delivers immediately, and what it leaves to later turns. */
 
 import {
   assert,

@@ -5,7 +5,7 @@ import type { BarrierAbortedError } from "../barrier/error.ts";
 import { encode, type Message } from "../barrier/lines.ts";
 import { inNextTurn, isTurnOver } from "../runtime/timers.ts";
 
-/** How many bytes, or messages, are passed on at once. */
+/** How many bytes, or messages, are passed on in one call. */
 const PIECE = 4 * 1024;
 
 /** How many are passed on in one turn of the event loop. */
@@ -33,7 +33,7 @@ export class PacedReceiver implements MessageReceiver {
 
   /**
    * Resolves when more can be delivered; `undefined` if it can be now. A channel
-   * that can pause waits for it, so that little has to be kept.
+   * that can pause waits for it, so that little must be kept.
    */
   get backlog(): Promise<void> | undefined {
     if (!this.#isLate) return undefined;
