@@ -70,6 +70,24 @@ Deno.test("ForwardSink does not mix the lines of two children", async () => {
   assertEquals(lines.sort(), ["", "a1 a2", "a3 a4", "b1", "b2 b3"]);
 });
 
+Deno.test("ForwardSink writes half a line after the lines that wait", async () => {
+  const target = new Target();
+  const open = target.block();
+  const [first, half, whole] = Array.from(
+    { length: 3 },
+    () => new ForwardSink(target, new Events()),
+  );
+  push(first!, "first\n");
+  await flushMicrotasks();
+  push(half!, "half ");
+  push(whole!, "whole\n");
+  open();
+  await whole!.flush();
+  push(half!, "a line\n");
+  await half!.flush();
+  assertEquals(target.written, "first\nwhole\nhalf a line\n");
+});
+
 Deno.test("ForwardSink writes whole lines of each child in turn", async () => {
   const target = new Target();
   const open = target.block();

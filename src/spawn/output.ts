@@ -81,8 +81,6 @@ export class ChildOutput {
   readonly #waiting: { messages: Message[]; deadline: number }[] = [];
   #delivering: Promise<void> | undefined;
   #draining: Promise<void> | undefined;
-  /** How many calls need everything to be read, however much there is. */
-  #urgent = 0;
   /** Whether what comes now is not the child's, which has exited. */
   #isLetGo = false;
   #isEnded = false;
@@ -147,8 +145,7 @@ export class ChildOutput {
   }
 
   get #isWanted(): boolean {
-    return this.#urgent > 0 ||
-      !this.#sink.isFull && this.#reading === undefined;
+    return !this.#sink.isFull && this.#reading === undefined;
   }
 
   #resume(): void {
@@ -256,7 +253,8 @@ export class ChildOutput {
   }
 
   async #drain(): Promise<void> {
-    await this.#readAll(() => drained(this.source));
+    await drained(this.source);
+    await this.#reading;
     this.#endLine();
     if (!this.stream) {
       this.#isLetGo = true;
@@ -268,14 +266,8 @@ export class ChildOutput {
   /** Waits until what was printed before this call has been read. */
   async catchUp(): Promise<void> {
     if (this.#isLetGo || this.#isEnded) return;
-    await this.#readAll(() => readAgain(this.source));
-  }
-
-  async #readAll(read: () => Promise<void>): Promise<void> {
-    this.#urgent++;
-    await read();
+    await readAgain(this.source);
     await this.#reading;
-    this.#urgent--;
   }
 
   /** Waits until what the child printed has been passed on, or written. */

@@ -1,0 +1,171 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
+import type { Message } from "../src/barrier/lines.ts";
+import { ChildOutput, type ChildOutputOptions } from "../src/spawn/output.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
+import { test } from "./_helpers/unix.ts";
+
+/** The output of a shell, without a barrier that it belongs to. */
+class Shell implements AsyncDisposable {
+  readonly process: ChildProcess;
+  readonly output: ChildOutput;
+  /** What was delivered, and what the test adds. */
+  readonly events: (string | undefined)[] = [];
+  /** Keeps the event loop alive, which a pipe by itself does not. */
+  readonly #timer = setInterval(() => {}, 60_000);
+
+  constructor(script: string, options: Partial<ChildOutputOptions>) {
+    this.process = spawn("sh", ["-c", script], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.output = new ChildOutput({
+      source: this.process.stdout as Socket,
+      kind: "null",
+      target: { write: (bytes) => Promise.resolve(bytes.length) },
+      deliver: (messages) => this.events.push(...messages.map(noteOf)),
+      ...options,
+    });
+  }
+
+  /** Waits until the shell has exited, and does what a parent then does. */
+  async drain(): Promise<void> {
+    if (this.process.exitCode === null) await once(this.process, "exit");
+    await this.output.drain();
+    this.events.push("drained");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill("SIGKILL");
+    this.output.source.destroy();
+    await this.output.ended;
+    clearInterval(this.#timer);
+  }
+}
+
+function noteOf(message: Message): string | undefined {
+  return message.kind === "barrier" ? message.note : message.kind;
+}
+
+/** Blocks this process, and the event loop, until a condition holds. */
+function block(until: () => boolean): void {
+  while (!until()) new Deno.Command("sleep", { args: ["0.01"] }).outputSync();
+}
+
+test("ChildOutput delivers a few thousand barriers a turn of the event loop, however many arrive", async () => {
+  const counts: number[] = [];
+  let count = 0;
+  await using shell = new Shell("yes \"$(printf '\\036')\" | head -n 200000", {
+    isChannel: true,
+    deliver: ({ length }) => count += length,
+  });
+  const countTurn = () => {
+    if (count > 0) counts.push(count);
+    count = 0;
+    if (!shell.output.isEnded) setImmediate(countTurn);
+  };
+  countTurn();
+  await shell.output.ended;
+  assertEquals(counts.reduce((sum, count) => sum + count, count), 200_000);
+  assertLess(Math.max(...counts), 10_000);
+});
+
+test("ChildOutput delivers barriers before drain() resolves, though nobody reads what is forwarded", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  await using shell = new Shell(
+    'i=0; while [ $i -lt 5 ]; do printf "x\\036+$i\\n"; i=$((i + 1)); done',
+    { isChannel: true, kind: "forward", target: { write: () => promise } },
+  );
+  await shell.drain();
+  assertEquals(shell.events, ["0", "1", "2", "3", "4", "drained"]);
+  resolve(1);
+});
+
+test("ChildOutput.ended resolves after the barriers that wait for output to be written", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  await using shell = new Shell("printf 'x\\036+placed\\n'", {
+    isChannel: true,
+    kind: "forward",
+    target: { write: () => promise },
+  });
+  await shell.output.ended;
+  assert(shell.output.isEnded);
+  assertEquals(shell.events, ["placed"]);
+  resolve(1);
+});
+
+test("ChildOutput.drain() ends it: what another process prints later is not delivered", async () => {
+  await using directory = await TempDir.make();
+  const fifo = await directory.makeFifo();
+  const late = `read -r _ <${fifo}; echo late; printf '\\036+late\\n'`;
+  await using shell = new Shell(`(${late}) & echo ready`, {
+    isChannel: true,
+    readyLine: /^(ready|late)$/,
+  });
+  await shell.drain();
+  await Deno.writeTextFile(fifo, "\n");
+  await shell.output.ended;
+  assertEquals(shell.events, ["ready", "drained"]);
+  assertEquals(shell.output.lastLine, "ready");
+});
+
+test("ChildOutput.drain() reads on where the reader is behind", async () => {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/output`;
+  await Deno.writeFile(file, new Uint8Array(16 * 1024 * 1024));
+  // It fills the backlog, and then a pipe.
+  await using shell = new Shell(
+    `cat ${file}; head -c 30000 ${file}; printf '\\036+last\\n'`,
+    { isChannel: true, kind: "piped" },
+  );
+  await shell.drain();
+  assertEquals(shell.events, ["last", "drained"]);
+});
+
+test("ChildOutput.catchUp() reads what is there, whether or not the event loop knows", async () => {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/printed`;
+  const lines: string[] = [];
+  await using shell = new Shell(`echo line; >${file}; exec cat`, {
+    kind: (line) => lines.push(line),
+  });
+  block(() => exists(file));
+  await shell.output.catchUp();
+  assertEquals(lines, ["line"]);
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const kind of ["null", "piped", "forward", "errorTail"] as const) {
+  test(`ChildOutput.lastLine is the last line that was printed, and tail is for "errorTail", with "${kind}"`, async () => {
+    await using shell = new Shell("echo one; printf '\\033[1mtwo\\033[0m'", {
+      kind,
+    });
+    await shell.drain();
+    assertEquals(shell.output.lastLine, "two");
+    const tail = kind === "errorTail" ? ["one", "two"] : [];
+    assertEquals(shell.output.tail, tail);
+  });
+}
+
+test("ChildOutput passes half a line of the protocol on as output at the end", async () => {
+  const lines: string[] = [];
+  await using shell = new Shell("printf 'a\\036+half'", {
+    isChannel: true,
+    kind: (line) => lines.push(line),
+  });
+  await shell.drain();
+  assertEquals(lines, ["a\x1e+half"]);
+  assertEquals(shell.events, ["drained"]);
+});
