@@ -50,6 +50,7 @@ const BARRIER = [
   "src/channels/paced.ts",
   "src/channels/pair.ts",
   "src/channels/port.ts",
+  "src/runtime/timers.ts",
   "src/channels/streams.ts",
   ...QUEUE,
 ];

@@ -95,7 +95,7 @@ export class PortChannel implements BarrierChannel {
     );
     for (let quiet = 0; quiet < 2;) {
       const before = this.#messages;
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise<void>((resolve) => setTimeout(resolve));
       quiet = this.#messages === before ? quiet + 1 : 0;
     }
     this.#hangUp(error);

@@ -75,7 +75,7 @@ async function writePiece(
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       if (isKept) rest = NOTHING; // which sends what is in the buffer
-      await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY));
+      await new Promise<void>((resolve) => setTimeout(resolve, WRITE_RETRY));
     }
   }
 }

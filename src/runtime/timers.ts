@@ -4,18 +4,53 @@
  * The timers and the clock of the runtime, and what is made of them. Everything
  * else in this library uses these and not the global ones.
  *
- * They are looked up once, when this module is loaded. Tests replace the global
- * timers (`FakeTime` of `@std/testing`), and a child must be stopped in time even
- * then.
+ * They are those that were there when this module was loaded. Tests replace the
+ * global timers (`FakeTime` of `@std/testing`), and a child must be stopped in
+ * time even then.
  */
 
-export const setTimeout: typeof globalThis.setTimeout = globalThis.setTimeout;
-export const clearTimeout: typeof globalThis.clearTimeout =
-  globalThis.clearTimeout;
-export const setImmediate: typeof globalThis.setImmediate =
-  globalThis.setImmediate;
+/**
+ * Returns a function that looks up a global as it is now.
+ *
+ * Deno loads its timers when one is first looked up, which takes about 3 ms of a
+ * program's start (2.8 and later). The getter that loads them is kept instead.
+ *
+ * Look the globals up directly when that costs nothing.
+ */
+function kept<Name extends keyof typeof globalThis>(
+  name: Name,
+): () => (typeof globalThis)[Name] {
+  const property = Object.getOwnPropertyDescriptor(globalThis, name);
+  return () => property?.get ? property.get.call(globalThis) : property?.value;
+}
 
-const { clearInterval, setInterval } = globalThis;
+const global = {
+  setTimeout: kept("setTimeout"),
+  clearTimeout: kept("clearTimeout"),
+  setInterval: kept("setInterval"),
+  clearInterval: kept("clearInterval"),
+  setImmediate: kept("setImmediate"),
+};
+
+/** What identifies a timer. */
+export type Timer = ReturnType<typeof globalThis.setTimeout>;
+
+/** Calls a function after a number of milliseconds. */
+export function setTimeout(callback: () => unknown, ms?: number): Timer {
+  return global.setTimeout()(callback, ms);
+}
+
+/** Cancels what {@linkcode setTimeout} has started. */
+export function clearTimeout(timer: Timer | undefined): void {
+  global.clearTimeout()(timer);
+}
+
+/** Calls a function after the event loop has polled. */
+export function setImmediate(
+  callback: () => unknown,
+): ReturnType<typeof globalThis.setImmediate> {
+  return global.setImmediate()(callback);
+}
 
 /** The longest delay, in milliseconds, that a timer accepts. */
 export const DELAY_MAX: number = 2 ** 31 - 1;
@@ -80,7 +115,7 @@ export async function within(
   promise: Promise<unknown>,
   { persistent = false }: { persistent?: boolean } = {},
 ): Promise<void> {
-  let timer!: ReturnType<typeof setTimeout>;
+  let timer!: Timer;
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
   });
@@ -101,18 +136,24 @@ export async function within(
  */
 export class EventLoopReference {
   #held = false;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof globalThis.setInterval> | undefined;
 
   /** Starts or stops keeping the event loop alive. */
   hold(held: boolean): void {
     this.#held = held;
     if (this.#held && this.#timer === undefined) {
-      const timer = setInterval(() => {}, DELAY_MAX);
-      clearInterval(this.#timer);
+      const timer = global.setInterval()(() => {}, DELAY_MAX);
+      clear(this.#timer);
       this.#timer = timer;
     }
     if (this.#held || this.#timer === undefined) return;
-    clearInterval(this.#timer);
+    clear(this.#timer);
     this.#timer = undefined;
   }
+}
+
+function clear(
+  timer: ReturnType<typeof globalThis.setInterval> | undefined,
+): void {
+  global.clearInterval()(timer);
 }

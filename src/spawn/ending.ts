@@ -76,7 +76,7 @@ async function isGoneWithin(
   if (ms > 0) await within(ms, exited, { persistent: true });
   // No event reports that the rest of a group has exited.
   while (!target.isGone && now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, GROUP_POLL));
+    await new Promise<void>((resolve) => setTimeout(resolve, GROUP_POLL));
   }
   return target.isGone;
 }
