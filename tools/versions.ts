@@ -2,7 +2,7 @@
 
 /**
  * Runs the tests with the real binaries of several releases of Deno, which npm
- * brings, and prints the README's table of versions: `deno task versions`.
+ * brings, and prints the table of docs/compatibility.md: `deno task versions`.
  *
  * Named releases replace the list: `deno task versions 2.8.1`.
  *
