@@ -52,6 +52,7 @@ const BARRIER = [
   "src/channels/port.ts",
   "src/runtime/timers.ts",
   "src/channels/streams.ts",
+  "src/runtime/timers.ts",
   ...QUEUE,
 ];
 const INHERIT = [

@@ -83,3 +83,21 @@ for (const [what, { prelude, isAvailable }] of Object.entries(FAKES)) {
     },
   );
 }
+
+Deno.test("Importing mod.ts reads no timer, which would load a module of Deno's", async () => {
+  const source = `
+    const names = ["setTimeout", "setInterval", "setImmediate", "Temporal"];
+    for (const name of names) {
+      Object.defineProperty(globalThis, name, {
+        configurable: true,
+        get: () => console.log(name),
+      });
+    }
+    await import(${LIBRARY});
+    console.log("imported");
+  `;
+  const output = await run(
+    [Deno.execPath(), "run", "--allow-read", dataUrl(source)],
+  );
+  assertEquals(output, { code: 0, stdout: "imported\n", stderr: "" });
+});
