@@ -63,6 +63,7 @@ const INHERIT = [
 ];
 // What a child over "fd" loads as well, when it calls inheritBarrier().
 const SOCKET_CHANNEL = [
+  "src/barrier/error.ts",
   "src/barrier/lines.ts",
   "src/channels/paced.ts",
   "src/channels/socket.ts",

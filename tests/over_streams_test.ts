@@ -6,12 +6,13 @@ import {
   assert,
   assertEquals,
   assertFalse,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { Barrier, type BarrierStreams } from "../barrier.ts";
 import { HUNG_UP } from "./_helpers/barriers.ts";
-import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { flushMicrotasks, turnEventLoop } from "./_helpers/event_loop.ts";
 import { start } from "./_helpers/run.ts";
 import { runBarrierProgram } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
@@ -108,7 +109,7 @@ Deno.test("Barrier.over() throws when a stream is locked, and locks none", () =>
     assertThrows(
       () => Barrier.over(streams),
       TypeError,
-      "Cannot put a barrier on streams: they are locked",
+      "Cannot create a barrier: the streams are locked; release their readers and writers before",
     );
     locked.releaseLock();
     assertFalse(streams.readable.locked);
@@ -145,15 +146,29 @@ Deno.test("Barrier.over() takes a chunk that is not data for a violation", async
   );
 });
 
-Deno.test("Barrier.over() takes a stream that breaks for a hang-up", async () => {
-  const streams = new TestStreams();
-  using barrier = Barrier.over(streams);
-  streams.incoming.enqueue("\n");
-  const taken = await barrier.waitNext();
-  streams.incoming.error(new Error("cut"));
-  assert(taken);
-  assertFalse(await barrier.waitNext());
-  assertEquals(barrier.signal.reason.message, HUNG_UP);
+Deno.test("Barrier.over() takes a stream that breaks for a hang-up, with its error as the cause", async () => {
+  for (
+    const [cause, why] of [
+      [
+        new Error("invalid peer certificate: Expired"),
+        "invalid peer certificate: Expired",
+      ],
+      [new Error("two\nlines\u202e\x1b[2J"), "two lines\\u{202e}"],
+      [undefined, "undefined"],
+      ["cut", "cut"],
+    ] as const
+  ) {
+    const streams = new TestStreams();
+    using barrier = Barrier.over(streams);
+    streams.incoming.enqueue("\n");
+    assert(await barrier.waitNext());
+    streams.incoming.error(cause);
+    assertFalse(await barrier.waitNext());
+    const { reason } = barrier.signal;
+    assertEquals(reason.message, `Peer hung up: ${why}`);
+    assertEquals([reason.kind, reason.side], ["closed", "peer"]);
+    assertStrictEquals(reason.cause, cause);
+  }
 });
 
 Deno.test("Barrier.over() reads on when a stream takes no more", async () => {
@@ -167,22 +182,58 @@ Deno.test("Barrier.over() reads on when a stream takes no more", async () => {
   assert(await wait);
 });
 
-Deno.test("Barrier.over() goes on where a write took only a part", async () => {
+/** The members of a `Deno.Conn`, whose `write` is the test's. */
+function connection(
+  write: (bytes: Uint8Array) => Promise<number>,
+): BarrierStreams {
+  return Object.assign(new TestConnection(), {
+    write,
+    read: () => Promise.resolve(null),
+    localAddr: {},
+    remoteAddr: {},
+  });
+}
+
+Deno.test("Barrier.over() goes on where a connection wrote only a part, or nothing", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let written = "";
-  using barrier = Barrier.over({
-    readable: new ReadableStream(),
-    writable: new WritableStream(),
-    write(bytes) {
-      written += String.fromCharCode(bytes[0]!);
-      if (written.endsWith("\n\n")) resolve();
-      return Promise.resolve(1);
-    },
-  });
+  let isPart = false;
+  using barrier = Barrier.over(connection((bytes) => {
+    isPart = !isPart;
+    if (!isPart) return Promise.resolve(0);
+    written += String.fromCharCode(bytes[0]!);
+    if (written.endsWith("\n\n")) resolve();
+    return Promise.resolve(1);
+  }));
   barrier.place("whole");
   barrier.place();
   await promise;
   assertEquals(written, "+whole\n\n");
+});
+
+Deno.test("Barrier.over() leaves the event loop its turns where a connection writes nothing", async () => {
+  let writes = 0;
+  const streams = connection(() => {
+    writes++;
+    return Promise.resolve(0);
+  });
+  const barrier = Barrier.over(streams);
+  barrier.place();
+  await turnEventLoop(); // which it would not do
+  assertEquals(writes, 1);
+  barrier.destroy();
+  (streams as TestConnection).incoming.close();
+  await (streams as TestConnection).closed;
+});
+
+Deno.test("Barrier.over() uses the 'write' of nothing but a connection", async () => {
+  const streams = Object.assign(new TestStreams(), {
+    write: () => Promise.reject(new Error("this is not for bytes")),
+  });
+  using barrier = Barrier.over(streams);
+  barrier.place("one");
+  await flushMicrotasks();
+  assertEquals(streams.log, ["unref", "+one\n"]);
 });
 
 Deno.test("Barrier.over() lets a stream have what it writes", async () => {

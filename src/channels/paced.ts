@@ -1,9 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { MessageReceiver } from "../barrier/channel.ts";
-import type { BarrierAbortedError } from "../barrier/error.ts";
-import { encode, type Message } from "../barrier/lines.ts";
+import { BarrierAbortedError } from "../barrier/error.ts";
+import { describe, encode, type Message, toLine } from "../barrier/lines.ts";
 import { inNextTurn, isTurnOver } from "../runtime/timers.ts";
+
+/** How many bytes of the cause of a hang-up stand in its message. */
+const CAUSE_MAX = 1_024;
 
 /** How many bytes, or messages, are passed on in one call. */
 const PIECE = 4 * 1024;
@@ -73,6 +76,14 @@ export class PacedReceiver implements MessageReceiver {
 
   hangUp(error?: BarrierAbortedError): void {
     this.#add(() => this.#receiver.hangUp(error));
+  }
+
+  /** Reports the failure of what carries the barrier, which is a hang-up. */
+  fail(cause: unknown): void {
+    const message = `Peer hung up: ${toLine(describe(cause), CAUSE_MAX)}`;
+    this.hangUp(
+      new BarrierAbortedError(message, { kind: "closed", side: "peer", cause }),
+    );
   }
 
   #add(delivery: readonly Message[] | (() => void)): void {

@@ -1,11 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
+import { setTimeout } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
 
 /**
- * A pair of byte streams that carries a barrier: a `Deno.Conn`, what
- * `WebSocketStream.opened` gives, a child's own pipes.
+ * A pair of byte streams that carries a barrier, such as a `Deno.Conn` or what
+ * `WebSocketStream.opened` resolves to.
  *
  * @example Usage
  * ```ts
@@ -32,26 +33,26 @@ import { PacedReceiver } from "./paced.ts";
 export interface BarrierStreams {
   /** What the peer sends: bytes, or text. */
   readonly readable: ReadableStream<Uint8Array | ArrayBuffer | string>;
-  /** What goes to the peer. */
+  /** What is sent to the peer. */
   readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
-  /**
-   * Writes some of the bytes, and resolves to the number written. A `Deno.Conn` is written to
-   * with this, as its `writable` closes both directions when a write fails, and
-   * what had arrived before is lost.
-   *
-   * @param bytes The bytes.
-   * @returns How many of them were written.
-   */
-  write?(bytes: Uint8Array): Promise<number>;
-  /** Sends the end of the stream, and leaves the other direction open. */
+  /** Closes the writable side, and leaves the readable side open. */
   closeWrite?(): Promise<void>;
-  /** Closes both directions. */
+  /** Closes both sides. */
   close?(): void;
-  /** Lets the streams keep the event loop alive. */
+  /** Makes the streams keep the event loop alive. */
   ref?(): void;
-  /** Lets the streams not keep the event loop alive. */
+  /** Stops the streams from keeping the event loop alive. */
   unref?(): void;
 }
+
+/** Streams that are a `Deno.Conn`. */
+interface Connection extends BarrierStreams {
+  /** Writes some of the bytes, and resolves to the number written. */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** How long, in milliseconds, a connection that takes no bytes is left alone. */
+const WRITE_RETRY = 10;
 
 /** A channel over a pair of streams. */
 export class StreamChannel implements BarrierChannel {
@@ -61,6 +62,7 @@ export class StreamChannel implements BarrierChannel {
   #receiver: PacedReceiver | undefined;
   #written: Promise<void> = Promise.resolve();
 
+  /** @throws {TypeError} If these are not streams, or they are locked. */
   constructor(streams: BarrierStreams) {
     const { readable, writable } = Object(streams) as Partial<BarrierStreams>;
     if (
@@ -73,16 +75,18 @@ export class StreamChannel implements BarrierChannel {
     }
     if (readable.locked || writable.locked) {
       throw new TypeError(
-        "Cannot put a barrier on streams: they are locked, as they have a reader or a writer already",
+        "Cannot create a barrier: the streams are locked; release their readers and writers before",
       );
     }
     this.#streams = streams;
   }
 
   open(receiver: MessageReceiver): void {
-    const { readable, writable, write } = this.#streams;
+    const { readable, writable } = this.#streams;
     this.#reader = readable.getReader();
-    this.#writer = (write ? unbuffered(this.#streams) : writable).getWriter();
+    this.#writer = isConnection(this.#streams)
+      ? this.#writeDirectly(this.#streams).getWriter()
+      : writable.getWriter();
     this.#receiver = new PacedReceiver(receiver);
     this.unref();
     this.#read();
@@ -114,47 +118,63 @@ export class StreamChannel implements BarrierChannel {
         this.#receiver?.receiveData(value);
         await this.#receiver?.backlog;
       }
-    } catch {
-      // A stream that breaks has ended.
+      this.#receiver?.hangUp();
+    } catch (cause) {
+      this.#receiver?.fail(cause);
     }
-    this.#receiver?.hangUp();
     this.#receiver = undefined;
     await this.#end();
-    await this.#attempt(() => this.#streams.close?.());
+    await attempt(() => this.#streams.close?.());
   }
 
   /**
-   * Sends the end, after what was sent. A connection is then read to the end of
-   * the peer's stream: closed earlier, it might take back what is on its way.
+   * Closes the writable side, after everything that was sent. A connection is
+   * then read to the end of the peer's stream, because closing it earlier could
+   * discard what the peer has not read yet.
    */
   async #end(): Promise<void> {
-    await this.#attempt(() => this.#written);
+    await attempt(() => this.#written);
     if (this.#streams.closeWrite) {
-      await this.#attempt(() => this.#streams.closeWrite?.());
+      await attempt(() => this.#streams.closeWrite?.());
     } else {
-      await this.#attempt(() => this.#writer.close());
-      await this.#attempt(() => this.#reader.cancel());
+      await attempt(() => this.#writer.close());
+      await attempt(() => this.#reader.cancel());
     }
   }
 
-  /** Tries what fails when the peer, or the user, has closed the streams. */
-  async #attempt(step: () => Promise<void> | void): Promise<void> {
-    try {
-      await step();
-    } catch {
-      // There is nothing left to close.
-    }
+  /**
+   * Returns a stream that writes to a connection. The connection's own stream
+   * closes both sides when a write fails, and discards what had arrived.
+   */
+  #writeDirectly(
+    connection: Connection,
+  ): WritableStream<Uint8Array<ArrayBuffer>> {
+    return new WritableStream({
+      write: async (bytes, controller) => {
+        for (let n = 0; n < bytes.length && !controller.signal.aborted;) {
+          const written = await connection.write(bytes.subarray(n));
+          n += written;
+          if (written > 0) continue;
+          if (!this.#receiver) break; // nobody waits for it
+          await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY));
+        }
+      },
+    });
   }
 }
 
-function unbuffered(
-  streams: BarrierStreams,
-): WritableStream<Uint8Array<ArrayBuffer>> {
-  return new WritableStream({
-    async write(bytes) {
-      for (let n = 0; n < bytes.length;) {
-        n += await streams.write!(bytes.subarray(n));
-      }
-    },
-  });
+/** What only a `Deno.Conn` has. */
+const CONNECTION = ["read", "write", "closeWrite", "localAddr", "remoteAddr"];
+
+function isConnection(streams: BarrierStreams): streams is Connection {
+  return CONNECTION.every((name) => name in streams);
+}
+
+/** Makes a step that can fail because the streams are closed already. */
+async function attempt(step: () => Promise<void> | void): Promise<void> {
+  try {
+    await step();
+  } catch {
+    // There is nothing left to close.
+  }
 }
