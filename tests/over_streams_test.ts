@@ -11,7 +11,6 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Barrier, type BarrierStreams } from "../barrier.ts";
-import { HUNG_UP } from "./_helpers/barriers.ts";
 import { flushMicrotasks, turnEventLoop } from "./_helpers/event_loop.ts";
 import { start } from "./_helpers/run.ts";
 import { runBarrierProgram } from "./_helpers/scripts.ts";

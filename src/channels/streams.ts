@@ -156,7 +156,9 @@ export class StreamChannel implements BarrierChannel {
           n += written;
           if (written > 0) continue;
           if (!this.#receiver) break; // nobody waits for it
-          await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY));
+          await new Promise<void>((resolve) =>
+            setTimeout(resolve, WRITE_RETRY)
+          );
         }
       },
     });
