@@ -38,7 +38,7 @@ test("Barrier.over() joins a page and its worker", "page and worker", {
 });
 
 test(
-  "Barrier.over() tells a page why its worker has aborted",
+  "Barrier.over() shows a page why its worker has aborted",
   "abort of a worker",
   {
     aborted: true,
