@@ -2,7 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.11.0";
-import { LineScanner, plainText } from "../src/spawn/line_scanner.ts";
+import { NOTE_MAX, toLine } from "../src/barrier/lines.ts";
+import { LineScanner } from "../src/spawn/line_scanner.ts";
 import { pieces } from "./_helpers/pieces.ts";
 
 const encoder = new TextEncoder();
@@ -32,7 +33,7 @@ function linesOf(output: string): string[] {
   let before = "\n";
   for (const [, line, end] of output.matchAll(LINES)) {
     if (line !== "" || (end === "\n" && before === "\n")) {
-      lines.push(plainText(line!.slice(0, 4_096)));
+      lines.push(toLine(line!.slice(0, 4_096), NOTE_MAX));
     }
     before = end!;
   }

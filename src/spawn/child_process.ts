@@ -246,11 +246,10 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
 
   /** Reports to the barrier that a running child has closed its channel. */
   async #watchChannel(): Promise<void> {
-    const { channel } = this.#streams;
-    await channel.ended;
+    await this.#streams.channelEnded();
     await within(EXIT_GRACE, this.exited);
     if (this.#exit) return; // which says more
-    channel.end(this.#readiness.closedError());
+    this.#streams.channel.end(this.#readiness.closedError());
   }
 }
 

@@ -1,9 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { encode, type Message, NOTE_MAX, printable } from "../barrier/lines.ts";
+import { type Message, NOTE_MAX, toLine } from "../barrier/lines.ts";
 
 /** How many characters of a line are looked at. */
 const SCANNED_MAX = 4_096;
+
+/** How many bytes of UTF-8 these can be when they are printable. */
+const PRINTABLE_MAX = 8 * SCANNED_MAX;
 
 /**
  * What ends a line: LF, or what a program writes before it overwrites the line
@@ -72,7 +75,7 @@ export class LineScanner {
 
   #endLine(): RegExpExecArray | null {
     this.#pattern.lastIndex = 0;
-    const match = this.#pattern.exec(plainText(this.#line));
+    const match = this.#pattern.exec(toLine(this.#line, PRINTABLE_MAX));
     this.#line = "";
     return match;
   }
@@ -80,38 +83,6 @@ export class LineScanner {
 
 /** Returns the barrier that a line counts as. */
 function barrierOf(match: RegExpExecArray): Message {
-  const note = oneLine(match[1] ?? match.input, NOTE_MAX);
+  const note = toLine(match[1] ?? match.input, NOTE_MAX);
   return { kind: "barrier", note };
-}
-
-/**
- * Makes one line of any text, one that can be sent.
- *
- * @param text The text.
- * @param size How many bytes it can have at most.
- */
-export function oneLine(text: string, size: number): string {
-  const line = text.slice(0, size).replace(CONTROLS, " ");
-  // A character that is cut in two is left out.
-  return new TextDecoder().decode(encode(printable(line)).subarray(0, size), {
-    stream: true,
-  });
-}
-
-const CONTROL = /\p{Cc}/u;
-const CONTROLS = /\p{Cc}+/gu;
-const ESCAPES =
-  // deno-lint-ignore no-control-regex -- this is what they are
-  /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g;
-
-/**
- * Removes colors and whatever else controls a terminal. A tab, which a note
- * cannot have either, becomes a space.
- *
- * @param line The text of a line.
- */
-export function plainText(line: string): string {
-  return CONTROL.test(line)
-    ? line.replace(ESCAPES, "").replaceAll("\t", " ").replace(CONTROLS, "")
-    : line;
 }

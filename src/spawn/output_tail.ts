@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { encode, printable } from "../barrier/lines.ts";
-import { LINE_END, plainText } from "./line_scanner.ts";
+import { encode, toLine } from "../barrier/lines.ts";
+import { LINE_END } from "./line_scanner.ts";
 
 /** How many bytes of an output are kept. Colors take some of them. */
 const KEPT = 16 * 1024;
@@ -40,7 +40,7 @@ export class OutputTail {
       if (shown === "") continue;
       room -= encode(shown).length;
       if (room < 0 && lines.length > 0) break;
-      lines.unshift(shown.slice(0, BYTES_MAX));
+      lines.unshift(shown);
       if (lines.length === LINES_MAX) break;
     }
     return lines;
@@ -67,7 +67,7 @@ export class OutputTail {
 /** Returns what a terminal shows of a line in the end, as printable text. */
 function lastWritten(line: string): string {
   const versions = line.split(LINE_END).map((version) =>
-    printable(plainText(version)).trimEnd()
+    toLine(version, BYTES_MAX).trimEnd()
   );
   return versions.findLast((version) => version !== "") ?? "";
 }

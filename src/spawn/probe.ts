@@ -2,9 +2,8 @@
 
 /* Asking again and again whether a child is ready, for `readyWhen`. */
 
-import { NOTE_MAX } from "../barrier/lines.ts";
+import { NOTE_MAX, toLine } from "../barrier/lines.ts";
 import { clearTimeout, setTimeout } from "../runtime/timers.ts";
-import { oneLine } from "./line_scanner.ts";
 
 /** How long, in milliseconds, to pause after the first try. */
 const PAUSE = 100;
@@ -82,7 +81,7 @@ export class Probe {
         const answer = await unlessAborted(this.#try(signal), signal);
         if (answer !== false) {
           return typeof answer === "string"
-            ? oneLine(answer, NOTE_MAX).trim()
+            ? toLine(answer, NOTE_MAX).trim()
             : undefined;
         }
         this.#fail(new AnswerError("false"));
@@ -112,7 +111,7 @@ const ERROR_MAX = 500;
 function describe(error: unknown): string {
   if (error instanceof AnswerError) return `last answer: ${error.answer}`;
   const text = error instanceof Error ? error.message : String(error);
-  return oneLine(`last error: ${text}`, ERROR_MAX);
+  return toLine(`last error: ${text}`, ERROR_MAX);
 }
 
 /** Waits for a promise, but rejects with a signal's reason once that is aborted. */

@@ -25,6 +25,8 @@ export class Streams {
   readonly #heard: ChildOutput[];
   /** Resolves when what has arrived on a descriptor is delivered. */
   #receiving: Promise<void> = Promise.resolve();
+  /** Whether the channel has a descriptor of its own. */
+  readonly #hasSocket: boolean;
   /** The stdin that this process closes at the exit. */
   readonly #input: Launched["stdin"];
 
@@ -39,6 +41,7 @@ export class Streams {
       this.channel.deliver(messages);
     const socket = launched.socket &&
       readDirectly(launched.socket, (bytes) => this.#receive(bytes));
+    this.#hasSocket = socket !== undefined;
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
       kind: stdout,
@@ -107,6 +110,16 @@ export class Streams {
   /** The child has exited, so nobody reads its stdin any more. */
   closeInput(): void {
     this.#input?.destroy();
+  }
+
+  /**
+   * Resolves when the channel was closed, and everything that came through it
+   * has been delivered.
+   */
+  async channelEnded(): Promise<void> {
+    await this.channel.ended;
+    if (!this.#hasSocket) await this.stdout!.ended;
+    await this.#receiving;
   }
 
   /**
