@@ -26,37 +26,15 @@
 
 import { ChildProcess } from "./src/spawn/child_process.ts";
 import { launch } from "./src/spawn/launch.ts";
-import { resolve } from "./src/spawn/options.ts";
+import { type BarrierOutput, resolve } from "./src/spawn/options.ts";
+import type { BarrierReadyOptions } from "./src/spawn/readiness.ts";
 import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 
 export * from "./inherit.ts";
+export type { BarrierOutput } from "./src/spawn/options.ts";
+export type { BarrierReadyOptions } from "./src/spawn/readiness.ts";
 export { runMain } from "./src/spawn/run_main.ts";
-
-/**
- * Where a child's stdout or stderr goes.
- *
- * - `"forward"`: to this process's own stdout or stderr. For the child it is a
- *   pipe.
- * - `"piped"`: to a stream for the caller. At most 16 MiB of unread output is
- *   buffered; then the child has to wait.
- * - `"inherit"`: it is shared with this process, including its terminal, so the
- *   child can outlive this process.
- * - `"null"`: it is discarded.
- * - `"errorTail"`: nobody sees it, but its last lines stand in the errors of this
- *   process: at most 20 lines and 4 KiB, without control characters.
- * - a function: it is called with each line, including its colors but without its
- *   line ending. A line longer than 64 KiB comes in pieces. Lines printed before
- *   a barrier come before a wait for that barrier resolves. What the function
- *   throws is passed to `reportError`.
- */
-export type BarrierOutput =
-  | "forward"
-  | "piped"
-  | "inherit"
-  | "null"
-  | "errorTail"
-  | ((line: string) => void);
 
 /** Options for {@linkcode spawnWithBarrier} that apply to every child. */
 export interface SpawnCommandOptions {
@@ -223,16 +201,6 @@ export interface SpawnModuleOptions extends SpawnCommandOptions {
   permissions?: "none" | "all" | Deno.PermissionOptionsObject | undefined;
   /** Additional `deno run` flags. */
   denoArgs?: readonly string[] | undefined;
-}
-
-/** Options for {@linkcode BarrierProcess.ready}. */
-export interface BarrierReadyOptions extends BarrierWaitOptions {
-  /**
-   * How long to wait, in milliseconds. `Infinity` waits without a limit.
-   *
-   * @default {60000}
-   */
-  timeout?: number | undefined;
 }
 
 /**

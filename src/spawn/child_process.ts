@@ -36,7 +36,7 @@ import type { Plan } from "./options.ts";
 import { WRITE_GRACE } from "./output.ts";
 import type { Probe } from "./probe.ts";
 import { SignalTarget } from "./process_group.ts";
-import { Readiness, type ReadyOptions } from "./readiness.ts";
+import { type BarrierReadyOptions, Readiness } from "./readiness.ts";
 import { registerChild } from "./signals.ts";
 import { Streams } from "./streams.ts";
 import { traced } from "./tracing.ts";
@@ -116,7 +116,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     return piped(this.#streams.stderr?.stream, "stderr");
   }
 
-  ready(options?: ReadyOptions): Promise<string | undefined> {
+  ready(options?: BarrierReadyOptions): Promise<string | undefined> {
     return this.#readiness.ready(this, options);
   }
 

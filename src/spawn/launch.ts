@@ -6,7 +6,7 @@ import { CHANNEL_FD } from "../channels/environment.ts";
 import { isStdinChannel } from "../channels/stdio.ts";
 import { spawnOrThrow } from "../runtime/process.ts";
 import { commandLine } from "./command_line.ts";
-import type { Input, Output, Plan } from "./options.ts";
+import type { BarrierOutput, Input, Plan } from "./options.ts";
 import { spawnError } from "./spawn_error.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
@@ -88,7 +88,7 @@ function nodeInput(stdin: Input): NodeStdio {
   return "inherit";
 }
 
-function nodeOutput(kind: Output, isRead: boolean): NodeStdio {
+function nodeOutput(kind: BarrierOutput, isRead: boolean): NodeStdio {
   if (kind === "inherit") return "inherit";
   return kind === "null" && !isRead ? "ignore" : "pipe";
 }

@@ -44,8 +44,8 @@ export interface Plan {
   /** The channel's descriptor in the child; without one it is stdin and stdout. */
   readonly fd: number | undefined;
   readonly stdin: Input;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdout: BarrierOutput;
+  readonly stderr: BarrierOutput;
   readonly readyLine: RegExp | undefined;
   /** What `readyUrl` and `readyWhen` ask for, each of which counts. */
   readonly probes: readonly Probe[];
@@ -61,8 +61,24 @@ export interface Plan {
 /** Where a child's stdin comes from. */
 export type Input = "inherit" | "piped" | "null";
 
-/** Where a child's stdout or stderr goes. */
-export type Output =
+/**
+ * Where a child's stdout or stderr goes.
+ *
+ * - `"forward"`: to this process's own stdout or stderr. For the child it is a
+ *   pipe.
+ * - `"piped"`: to a stream for the caller. At most 16 MiB of unread output is
+ *   buffered; then the child has to wait.
+ * - `"inherit"`: it is shared with this process, including its terminal, so the
+ *   child can outlive this process.
+ * - `"null"`: it is discarded.
+ * - `"errorTail"`: nobody sees it, but its last lines stand in the errors of this
+ *   process: at most 20 lines and 4 KiB, without control characters.
+ * - a function: it is called with each line, including its colors but without its
+ *   line ending. A line longer than 64 KiB comes in pieces. Lines printed before
+ *   a barrier come before a wait for that barrier resolves. What the function
+ *   throws is passed to `reportError`.
+ */
+export type BarrierOutput =
   | "forward"
   | "piped"
   | "inherit"
@@ -249,7 +265,7 @@ function outputOptions(
   stderrValue: unknown,
   fd: number | undefined,
   isScanned: boolean,
-): { stdout: Output; stderr: Output } {
+): { stdout: BarrierOutput; stderr: BarrierOutput } {
   const stdout = outputOption("stdout", stdoutValue ?? "forward");
   const stderr = outputOption(
     "stderr",
@@ -270,7 +286,7 @@ function outputOptions(
   return { stdout, stderr };
 }
 
-function outputOption(name: string, value: unknown): Output {
+function outputOption(name: string, value: unknown): BarrierOutput {
   if (typeof value === "function") return value as (line: string) => void;
   const found = OUTPUTS.find((item) => item === value);
   if (found !== undefined) return found;

@@ -13,7 +13,7 @@ import { readAgain, readDirectly } from "../runtime/spawned_socket.ts";
 import type { StandardOutput } from "../runtime/standard_output.ts";
 import { isTurnOver, now, setImmediate, within } from "../runtime/timers.ts";
 import { LineScanner } from "./line_scanner.ts";
-import type { Output } from "./options.ts";
+import type { BarrierOutput } from "./options.ts";
 import { OutputTail } from "./output_tail.ts";
 import {
   ForwardSink,
@@ -31,7 +31,7 @@ export interface ChildOutputOptions {
   /** The pipe, read by nobody yet. */
   source: Socket;
   /** What becomes of the output. One that is inherited has no pipe. */
-  kind: Output;
+  kind: BarrierOutput;
   /** Where it goes if it is forwarded. */
   target: StandardOutput;
   /** Which lines of it count as barriers. */
@@ -295,7 +295,7 @@ export class ChildOutput {
 }
 
 function sinkFor(
-  kind: Output,
+  kind: BarrierOutput,
   source: Socket,
   target: StandardOutput,
   events: SinkEvents,

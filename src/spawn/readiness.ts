@@ -3,6 +3,7 @@
 /* Waiting until a child is ready or has finished, with errors that say why not. */
 
 import type { Barrier } from "../../barrier.ts";
+import type { BarrierWaitOptions } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { cut } from "../barrier/lines.ts";
 import {
@@ -22,10 +23,14 @@ const LINE_MAX = 200;
 /** How many characters of another error's message an error shows. */
 const ERROR_MAX = 500;
 
-/** The options of `ready()`. */
-export interface ReadyOptions {
+/** Options for `ready()` of a child process. */
+export interface BarrierReadyOptions extends BarrierWaitOptions {
+  /**
+   * How long to wait, in milliseconds. `Infinity` waits without a limit.
+   *
+   * @default {60000}
+   */
   timeout?: number | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 /** Waits for a child, and explains in its errors what the child did instead. */
@@ -50,7 +55,7 @@ export class Readiness {
    */
   async ready(
     barrier: Barrier,
-    { timeout = READY_TIMEOUT, signal }: ReadyOptions = {},
+    { timeout = READY_TIMEOUT, signal }: BarrierReadyOptions = {},
   ): Promise<string | undefined> {
     if (timeout !== Infinity) {
       milliseconds(`Cannot wait for ${this.#label}`, "timeout", timeout);
