@@ -58,15 +58,14 @@ export const DELAY_MAX: number = 2 ** 31 - 1;
 /** Returns the milliseconds since this process started. */
 export const now: () => number = performance.now.bind(performance);
 
-// Deno 2.8 has it, older runtimes may not.
-const instant = globalThis.Temporal?.Now.instant;
-
 /**
  * Returns the system's time, in milliseconds since 1970 and their fractions. All
  * processes agree on it, also after somebody has set the clock.
  */
 export function wallClock(): number {
-  if (instant) return Number(instant().epochNanoseconds) / 1e6;
+  // Deno 2.8 has it, older runtimes may not.
+  const instant = globalThis.Temporal?.Now.instant();
+  if (instant) return Number(instant.epochNanoseconds) / 1e6;
   return performance.timeOrigin + now();
 }
 
@@ -97,9 +96,10 @@ export function inNextTurn(callback: () => void): void {
   later(callback);
 }
 
-// Browsers have no setImmediate().
+const isBrowser = !("setImmediate" in globalThis);
+
 function later(callback: () => void) {
-  return setImmediate ? setImmediate(callback) : setTimeout(callback);
+  return isBrowser ? setTimeout(callback) : setImmediate(callback);
 }
 
 /**
