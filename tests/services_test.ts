@@ -2,22 +2,13 @@
 
 /** Examples with servers that nobody here wrote: redis, PostgreSQL, nginx, Xvfb. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { retry } from "@std/async";
 import { spawnWithBarrier } from "../mod.ts";
 import { isInstalled } from "./_helpers/programs.ts";
-import { run, start } from "./_helpers/run.ts";
-import { readUntil } from "./_helpers/scripts.ts";
+import { checkStops, RunningExample } from "./_helpers/running_example.ts";
 import { STOPPING } from "./_helpers/signals.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
-
-const ROOT = new URL("../", import.meta.url);
-const COMMAND = [
-  Deno.execPath(),
-  "run",
-  "--allow-all",
-  "examples/services.ts",
-] as const;
 
 function hasPostgres(): boolean {
   try {
@@ -32,128 +23,57 @@ function hasPostgres(): boolean {
 const ignore = Deno.build.os !== "linux" || !isInstalled("redis-server") ||
   !hasPostgres();
 
-/** The processes that were started in a directory, or for it. */
-async function processesOf(path: string): Promise<string[]> {
-  const found = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const command = await Deno.readTextFile(`/proc/${name}/cmdline`)
-      .catch(() => "");
-    const cwd = await Deno.readLink(`/proc/${name}/cwd`).catch(() => "");
-    if (command.includes(path) || cwd.startsWith(path)) found.push(command);
-  }
-  return found;
-}
-
-/** Nothing is left in a directory, and nobody that was started there. */
-async function assertNothingLeft(path: string): Promise<void> {
-  assertEquals(await Array.fromAsync(Deno.readDir(path)), []);
-  assertEquals(await processesOf(path), []);
-}
-
-/** A directory for the example's own temporary files, open to all users. */
-async function sharedTempDir(): Promise<TempDir> {
-  const directory = await TempDir.make();
-  await Deno.chmod(directory.path, 0o777);
-  return directory;
-}
-
-Deno.test({
-  name:
-    "examples/services.ts uses its services when they are ready, and ends them",
-  ignore,
-  async fn() {
-    await using directory = await sharedTempDir();
-    const { code, stdout, stderr } = await run(COMMAND, {
-      cwd: ROOT,
-      env: { TMPDIR: directory.path, NO_COLOR: "1" },
-    });
-    assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    assertEquals(
-      stdout,
-      `\
-Redis and PostgreSQL are ready
-The server is ready
-Visit 1, PostgreSQL does not encrypt
-All have ended
-`,
-    );
-    await assertNothingLeft(directory.path);
-  },
-});
-
-for (const [signal, code] of STOPPING) {
+for (const [signal] of STOPPING) {
   Deno.test({
-    name:
-      `examples/services.ts ends its services at ${signal}, and exits with ${code}`,
+    name: `examples/services.ts stops its services in order at ${signal}`,
     ignore,
     async fn() {
-      await using directory = await sharedTempDir();
-      const example = start([...COMMAND, "--stay"], {
-        cwd: ROOT,
-        env: { TMPDIR: directory.path },
-        stdin: "null",
-        stderr: "inherit",
-      });
-      const reader = example.stdout.getReader();
-      await readUntil(reader, "Visit");
-      example.kill(signal);
-      assertStringIncludes(
-        await readUntil(reader, "ended"),
-        `All have ended: Stopped by ${signal}`,
+      await using example = await RunningExample.start("services.ts");
+      const shown = await example.until("Visit 1");
+      assertMatch(
+        shown,
+        /^Redis and PostgreSQL are ready\nThe server is ready at http:/,
       );
-      assertEquals((await example.status).code, code);
-      await reader.cancel();
-      await assertNothingLeft(directory.path);
+      example.kill(signal);
+      const { rest, errors, status } = await example.ended();
+      assertMatch(rest, /All have stopped\n$/);
+      assertEquals({ errors, signal: status.signal }, { errors: "", signal });
+      assertEquals(await example.leftovers(), []);
     },
   });
 }
 
-/** How many starts; `BARRIER_TEST_STARTS=100` for more. */
-const STARTS = Number(Deno.env.get("BARRIER_TEST_STARTS") ?? 6);
+Deno.test({
+  name:
+    "examples/services.ts reports which service has died, and stops the others",
+  ignore,
+  async fn() {
+    await using example = await RunningExample.start("services.ts");
+    await example.until("Visit 1");
+    const redis = (await example.processes())
+      .find(({ command }) => command.includes("redis-server"));
+    Deno.kill(redis!.pid, "SIGKILL");
+    const { rest, errors, status } = await example.ended();
+    assertMatch(rest, /All have stopped\n$/);
+    assertMatch(errors, /\(redis-server\) .*was killed by SIGKILL/);
+    assertEquals(status.code, 1);
+    assertEquals(await example.leftovers(), []);
+  },
+});
+
+/** How many stops; `BARRIER_TEST_STOPS=100` for more. */
+const STOPS = Number(Deno.env.get("BARRIER_TEST_STOPS") ?? 5);
 
 Deno.test({
   name:
-    `examples/services.ts leaves nothing behind of ${STARTS} starts, at random moments stopped or bereft of a service`,
+    `examples/services.ts leaves nothing behind of ${STOPS} stops at random moments`,
   ignore,
-  async fn() {
-    for (let i = 0; i < STARTS; i++) {
-      await using directory = await sharedTempDir();
-      const example = start([...COMMAND, "--stay"], {
-        cwd: ROOT,
-        env: { TMPDIR: directory.path },
-        stdin: "null",
-        stderr: "null",
-      });
-      // Whatever has happened by then: the moment is the test's input.
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 700));
-      if (i % 3 === 0) {
-        const victims = await run([
-          "pgrep",
-          "-f",
-          `${directory.path}.*(redis|data)`,
-        ]);
-        for (const pid of victims.stdout.split("\n").filter(Boolean)) {
-          try {
-            Deno.kill(Number(pid), "SIGKILL");
-          } catch {
-            // It has gone.
-          }
-        }
-        await new Promise((resolve) =>
-          setTimeout(resolve, Math.random() * 100)
-        );
-      }
-      try {
-        example.kill(i % 2 === 0 ? "SIGINT" : "SIGTERM");
-      } catch {
-        // It has ended, for want of a service.
-      }
-      await example.stdout.cancel();
-      await example.status;
-      await assertNothingLeft(directory.path);
-    }
-  },
+  fn: () =>
+    checkStops({
+      example: "services.ts",
+      count: STOPS,
+      random: Math.random,
+    }),
 });
 
 Deno.test({
