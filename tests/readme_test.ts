@@ -10,6 +10,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { block, BLOCKS } from "./_helpers/pages.ts";
+import { freePort } from "./_helpers/free_port.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { type Output, run, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
@@ -335,11 +336,6 @@ test(
   },
   { ignore: !IS_UNIX },
 );
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 test(
   "channels.md shares a barrier with a worker",

@@ -16,6 +16,7 @@ import {
   pauseMax,
   tryUrl,
 } from "../src/spawn/ready_url.ts";
+import { freePort } from "./_helpers/free_port.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { type Output, run } from "./_helpers/run.ts";
 import { dataUrl, json } from "./_helpers/scripts.ts";
@@ -39,12 +40,6 @@ async function alive<T>(promise: Promise<T>): Promise<T> {
   } finally {
     clearInterval(timer);
   }
-}
-
-/** A port on which nobody listens. */
-function freePort(): number {
-  using listener = Deno.listen(LOOPBACK);
-  return listener.addr.port;
 }
 
 /** Whether this machine has the loopback address of IPv6. */

@@ -1,21 +1,26 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/** Examples with servers that nobody here wrote: redis, PostgreSQL, nginx, Xvfb. */
+/** Servers that do not use this library: redis, PostgreSQL, nginx, memcached, Xvfb. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { retry } from "@std/async";
-import { spawnWithBarrier } from "../mod.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
+import { freePort } from "./_helpers/free_port.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { checkStops, RunningExample } from "./_helpers/running_example.ts";
 import { STOPPING } from "./_helpers/signals.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 
-function hasPostgres(): boolean {
+/** The version of PostgreSQL that is installed, if any. */
+function postgresVersion(): string | undefined {
   try {
-    for (const _ of Deno.readDirSync("/usr/lib/postgresql")) return true;
+    for (const { name } of Deno.readDirSync("/usr/lib/postgresql")) return name;
   } catch {
-    // It is not there.
+    // It is not installed.
   }
+}
+
+function hasPostgres(): boolean {
+  if (postgresVersion() !== undefined) return true;
   console.log("Ignoring tests: postgresql is not installed");
   return false;
 }
@@ -76,39 +81,149 @@ Deno.test({
     }),
 });
 
+/** A directory that all users may write to. */
+async function sharedTempDir(): Promise<TempDir> {
+  const directory = await TempDir.make();
+  await Deno.chmod(directory.path, 0o777);
+  return directory;
+}
+
+/** PostgreSQL and memcached do not run as root. */
+const [uid, gid] = Deno.uid() === 0 ? [65534, 65534] : [];
+
+/** Options for a service of which nothing is shown but in errors. */
+const QUIET = {
+  ...{ uid, gid },
+  stdout: "errorTail",
+  stderr: "errorTail",
+} as const;
+
+for (const kind of ["tcp", "unix"] as const) {
+  for (
+    const [program, argsOf] of [
+      ["redis-server", (address: string, port: number) => [
+        ...["--save", "", "--dir", "/"],
+        ...kind === "tcp"
+          ? ["--port", `${port}`, "--bind", "127.0.0.1"]
+          : ["--port", "0", "--unixsocket", address],
+      ]],
+      [
+        "memcached",
+        (address: string, port: number) =>
+          kind === "tcp"
+            ? ["-p", `${port}`, "-l", "127.0.0.1", "-U", "0"]
+            : ["-s", address],
+      ],
+    ] as const
+  ) {
+    Deno.test({
+      name:
+        `spawnWithBarrier() finds out by a ${kind} address when ${program} is ready`,
+      ignore: Deno.build.os !== "linux" || !isInstalled(program),
+      async fn() {
+        await using directory = await sharedTempDir();
+        const path = `${directory.path}/socket`;
+        const port = freePort();
+        const readyUrl = kind === "tcp"
+          ? `tcp://localhost:${port}`
+          : `unix://${path}`;
+        await using service = spawnWithBarrier(
+          [program, ...argsOf(path, port)],
+          { ...QUIET, readyUrl },
+        );
+        assertEquals(await service.ready(), readyUrl);
+        using conn = kind === "tcp"
+          ? await Deno.connect({ hostname: "127.0.0.1", port })
+          : await Deno.connect({ transport: "unix", path });
+        await conn.write(new TextEncoder().encode("PING\r\n"));
+        const answer = await conn.read(new Uint8Array(64));
+        assert(answer! > 0);
+      },
+    });
+  }
+}
+
+Deno.test({
+  name: "spawnWithBarrier() finds out by pg_isready when PostgreSQL is ready",
+  ignore: Deno.build.os !== "linux" || !hasPostgres(),
+  async fn() {
+    await using directory = await sharedTempDir();
+    const { path } = directory;
+    const bin = `/usr/lib/postgresql/${postgresVersion()}/bin`;
+    const options = { ...QUIET, cwd: path };
+    await using initdb = spawnWithBarrier(
+      [`${bin}/initdb`, "--no-sync", "-A", "trust", "-D", "data"],
+      options,
+    );
+    await initdb.finished();
+    let tries = 0;
+    await using database = spawnWithBarrier(
+      [`${bin}/postgres`, "-D", "data", "-k", path, "-h", "", "-F"],
+      {
+        ...options,
+        stopSignal: "SIGINT",
+        async readyWhen(signal) {
+          tries++;
+          const { success, stdout } = await new Deno.Command(
+            `${bin}/pg_isready`,
+            { args: ["-h", path], signal },
+          ).output();
+          return success && new TextDecoder().decode(stdout);
+        },
+      },
+    );
+    assertEquals(
+      await database.ready(),
+      `${path}:5432 - accepting connections`,
+    );
+    assert(tries > 0);
+  },
+});
+
 Deno.test({
   name:
-    "spawnWithBarrier() needs nothing but options for nginx, which prints nothing and is polled until it dies",
+    "spawnWithBarrier() finds out by HTTP when nginx is ready, and reports why it is not",
   ignore: Deno.build.os !== "linux" || !isInstalled("nginx"),
   async fn() {
     await using directory = await TempDir.make();
     const { path } = directory;
-    const configure = (listen: string) =>
-      Deno.writeTextFile(
+    const readyUrl = `http://localhost:${freePort()}/`;
+    const spawn = async (server: string) => {
+      await Deno.writeTextFile(
         `${path}/nginx.conf`,
-        `daemon off; pid ${path}/pid; error_log /dev/null;
+        `daemon off; pid ${path}/pid; error_log stderr;
         events {}
-        http { access_log off; server { listen ${listen}; return 200 "hi"; } }`,
+        http { access_log off; server { ${server} } }`,
       );
-    const spawn = () =>
-      spawnWithBarrier(
-        ["nginx", "-p", path, "-c", `${path}/nginx.conf`, "-e", "/dev/null"],
-        { stopSignal: "SIGQUIT", stderr: "null", stdout: "null" },
+      return spawnWithBarrier(
+        ["nginx", "-p", path, "-c", `${path}/nginx.conf`, "-e", "stderr"],
+        {
+          stdout: "errorTail",
+          stderr: "errorTail",
+          stopSignal: "SIGQUIT",
+          readyUrl,
+        },
       );
-    await configure(`unix:${path}/socket`);
+    };
+    const listen = `listen 127.0.0.1:${new URL(readyUrl).port};`;
     {
-      await using nginx = spawn();
-      await retry(async () => {
-        nginx.signal.throwIfAborted();
-        (await Deno.connect({ transport: "unix", path: `${path}/socket` }))
-          .close();
-      }, { minTimeout: 5, maxAttempts: 1_000, multiplier: 1 });
-      assert(!nginx.signal.aborted);
+      await using nginx = await spawn(`${listen} return 302 /elsewhere;`);
+      assertEquals(await nginx.ready(), readyUrl);
     }
-    await configure("nowhere:99999999");
-    await using broken = spawn();
-    assertEquals(await broken.waitNext(), false);
-    assertEquals(broken.signal.reason.status.code, 1);
+    {
+      await using nginx = await spawn(`${listen} return 404;`);
+      await assertRejects(
+        () => nginx.ready({ timeout: 1_000 }),
+        DOMException,
+        "last answer: 404",
+      );
+    }
+    await using nginx = await spawn("listen nowhere:99999999;");
+    await assertRejects(
+      () => nginx.ready(),
+      BarrierAbortedError,
+      'invalid port in "nowhere:99999999"',
+    );
   },
 });
 

@@ -2,7 +2,7 @@
 
 /**
  * The long form of the tests that try what nobody thought of: storms, hostile
- * peers, all programs of four calls, exits, limits and leaks. It prints a command that
+ * peers, all programs of four calls, exits, limits, stops and leaks. It prints a command that
  * does the same again, and exits with 1 if anything is not as it should be.
  *
  * - `--seed=N` does what was done with that seed.
@@ -24,7 +24,8 @@ import {
   placeUnread,
   readFlood,
 } from "../tests/_helpers/limits.ts";
-import { checkStorms } from "../tests/_helpers/storm.ts";
+import { checkStops } from "../tests/_helpers/running_example.ts";
+import { checkStorms, Random } from "../tests/_helpers/storm.ts";
 
 /** What a part is given. */
 interface Round {
@@ -77,6 +78,15 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     if (grown > 128 * 1024 * 1024) throw new Error(`It took ${grown} bytes`);
     for (const channel of CHANNELS) await placeUnread(channel, barriers);
     return `${children} children of which half crashed, ${newlines} newlines, ${barriers} barriers unread`;
+  },
+  async stops({ seed, scaled, log }) {
+    const count = scaled(100);
+    const moments = new Random(seed);
+    const random = () => moments.next();
+    for (const example of ["services.ts", "dev.ts"] as const) {
+      await checkStops({ example, count, random, log });
+    }
+    return `${count} stops of examples/services.ts and of examples/dev.ts`;
   },
   async leaks({ scaled }) {
     const count = scaled(1_000);
