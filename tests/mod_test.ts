@@ -7,6 +7,7 @@ import * as inherit from "../inherit.ts";
 import * as all from "../mod.ts";
 import * as spawn from "../spawn.ts";
 import { run } from "./_helpers/run.ts";
+import { dataUrl, json } from "./_helpers/scripts.ts";
 
 interface ModuleInfo {
   specifier: string;
@@ -111,6 +112,43 @@ const SPAWN = [
   ...SOCKET_CHANNEL,
   ...INHERIT,
 ];
+
+/** Globals that take a runtime milliseconds when they are first looked at. */
+const LAZY_GLOBALS = [
+  "setTimeout",
+  "clearTimeout",
+  "setInterval",
+  "clearInterval",
+  "setImmediate",
+  "Temporal",
+  "TextDecoder",
+  "TextEncoder",
+];
+
+for (
+  const module of [
+    "barrier.ts",
+    "completion.ts",
+    "inherit.ts",
+    "mod.ts",
+    "spawn.ts",
+  ]
+) {
+  Deno.test(`Importing ${module} looks at no global that is loaded lazily`, async () => {
+    const source = `
+      for (const name of ${json(LAZY_GLOBALS)}) {
+        Object.defineProperty(globalThis, name, {
+          get: () => console.log(name),
+        });
+      }
+      await import(${json(import.meta.resolve(`../${module}`))});
+    `;
+    const { stdout, stderr } = await run(
+      [Deno.execPath(), "run", "--allow-all", dataUrl(source)],
+    );
+    assertEquals({ stdout, stderr }, { stdout: "", stderr: "" });
+  });
+}
 
 for (
   const [module, loaded] of [

@@ -386,7 +386,8 @@ function notOnWindows(name: string): void {
   );
 }
 
-function stopSignalOption(value: unknown = "SIGTERM"): Deno.Signal {
+function stopSignalOption(value: unknown): Deno.Signal {
+  if (value === undefined) return "SIGTERM";
   if (typeof value === "string" && Object.hasOwn(signalNumbers(), value)) {
     return value as Deno.Signal;
   }
