@@ -407,36 +407,35 @@ test("BarrierProcess closes its end of the child's stdin when the child has exit
   Deno.kill(grandchild, "SIGKILL");
 });
 
-for (const channel of CHANNELS) {
-  for (
-    const [how, pause] of [["all the time", ""], [
-      "now and then",
-      "sleep 0.01;",
-    ]]
-  ) {
-    for (const stdout of ["forward", "piped", "null"] as const) {
-      test(`BarrierProcess.status is not held by a grandchild that prints ${how}, over "${channel}" with "${stdout}"`, async () => {
-        await using directory = await TempDir.make();
-        const file = `${directory.path}/run`;
-        await Deno.writeTextFile(file, "");
-        const script =
-          `(while [ -e ${file} ]; do echo line; ${pause} done) & exit 3`;
-        const { stdout: output, stderr } = await runParent(
-          `
-          await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-            channel: "${channel}",
-            stdout: "${stdout}",
-            stderr: "null",
-          });
-          console.error(await child.waitNext(), (await child.status).code);
-          await child.stop();
-          Deno.removeSync(${json(file)}); // it has run until now
-          `,
-          ["--allow-all"],
-        );
-        assertEquals(stderr, "false 3\n");
-        assertEquals(output.replaceAll("line\n", ""), "");
+for (
+  const [channel, stdout, how, pause] of [
+    ["fd", "forward", "all the time", ""],
+    ["fd", "piped", "now and then", "sleep 0.01;"],
+    ["stdio", "forward", "now and then", "sleep 0.01;"],
+    ["stdio", "null", "all the time", ""],
+    ["stdio", "piped", "all the time", ""],
+  ] as const
+) {
+  test(`BarrierProcess.status is not held by a grandchild that prints ${how}, over "${channel}" with "${stdout}"`, async () => {
+    await using directory = await TempDir.make();
+    const file = `${directory.path}/run`;
+    await Deno.writeTextFile(file, "");
+    const script =
+      `(while [ -e ${file} ]; do echo line; ${pause} done) & exit 3`;
+    const { stdout: output, stderr } = await runParent(
+      `
+      await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+        channel: "${channel}",
+        stdout: "${stdout}",
+        stderr: "null",
       });
-    }
-  }
+      console.error(await child.waitNext(), (await child.status).code);
+      await child.stop();
+      Deno.removeSync(${json(file)}); // it has run until now
+      `,
+      ["--allow-all"],
+    );
+    assertEquals(stderr, "false 3\n");
+    assertEquals(output.replaceAll("line\n", ""), "");
+  });
 }
