@@ -14,7 +14,8 @@ import type { MessageReceiver } from "../src/barrier/channel.ts";
 import type { Message } from "../src/barrier/lines.ts";
 import { PacedReceiver } from "../src/channels/paced.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
-import { childModule, shell } from "./_helpers/scripts.ts";
+import { run } from "./_helpers/run.ts";
+import { childModule, json, shell } from "./_helpers/scripts.ts";
 import { spawnWithBarrier } from "../mod.ts";
 import { test } from "./_helpers/unix.ts";
 
@@ -201,6 +202,27 @@ Deno.test("Barrier.over() leaves the event loop its turns whatever streams or a 
   port2.postMessage(null);
   assertGreaterOrEqual(await consume(port), TURNS);
   port2.close();
+});
+
+Deno.test("Barrier.over() leaves the event loop its turns where there is no setImmediate()", async () => {
+  const { stdout, stderr } = await run([
+    Deno.execPath(),
+    "eval",
+    `
+      delete globalThis.setImmediate;
+      const { Barrier } = await import(${
+      json(import.meta.resolve("../barrier.ts"))
+    });
+      const { port1, port2 } = new MessageChannel();
+      const barrier = Barrier.over(port1);
+      port2.postMessage("\\n".repeat(${FLOOD}));
+      port2.postMessage(null);
+      let waits = 0;
+      while (await barrier.waitNext()) waits++;
+      console.log(waits >= ${TURNS});
+    `,
+  ]);
+  assertEquals([stdout, stderr], ["true\n", ""]);
 });
 
 test("Barrier.over() leaves the event loop its turns when a connection is flooded", async () => {
