@@ -311,14 +311,14 @@ export class SharedCompletion {
     const completion = new SharedCompletion();
     if (!(buffer instanceof SharedArrayBuffer)) {
       throw new TypeError(
-        `Cannot share a completion: expected a SharedArrayBuffer, received ${
+        `Cannot share a completion: the buffer must be a SharedArrayBuffer, received ${
           Object.prototype.toString.call(buffer).slice(8, -1)
         }`,
       );
     }
     if (buffer.byteLength < Int32Array.BYTES_PER_ELEMENT) {
       throw new RangeError(
-        `Cannot share a completion: expected a buffer of ${Int32Array.BYTES_PER_ELEMENT} bytes or more, received ${buffer.byteLength}`,
+        `Cannot share a completion: the buffer must have at least ${Int32Array.BYTES_PER_ELEMENT} bytes, received ${buffer.byteLength}`,
       );
     }
     completion.#counter = new Int32Array(buffer, 0, 1);
@@ -450,12 +450,12 @@ export class SharedCompletion {
     const timeout = options?.timeout ?? Infinity;
     if (typeof timeout !== "number") {
       throw new TypeError(
-        `Cannot wait: 'timeout' must be a number, received ${typeof timeout}`,
+        `Cannot wait: 'timeout' must be a number of milliseconds, received a value of type ${typeof timeout}`,
       );
     }
     if (!(timeout >= 0)) {
       throw new RangeError(
-        `Cannot wait: 'timeout' must be 0 or more milliseconds, received ${timeout}`,
+        `Cannot wait: 'timeout' must be at least 0 milliseconds, received ${timeout}`,
       );
     }
     if (timeout === Infinity) { // reading the clock costs time
@@ -570,7 +570,7 @@ export class SharedCompletion {
     const count = Atomics.load(this.#counter, 0);
     if (count < 0) {
       throw new RangeError(
-        `Cannot share a completion: the buffer must contain a counter, received ${count}`,
+        `Cannot share a completion: the buffer must contain a counter, received ${count}; pass the buffer of a SharedCompletion`,
       );
     }
     return count;
@@ -650,7 +650,7 @@ export class SharedCompletion {
       return Atomics.wait(this.#counter, 0, 0, timeout) !== "timed-out";
     } catch (cause) {
       throw new TypeError(
-        "Cannot block this thread: use wait() instead of waitSync()",
+        "Cannot wait: this thread must not be blocked; use wait() instead of waitSync()",
         { cause },
       );
     }

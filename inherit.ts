@@ -126,7 +126,7 @@ export async function inheritBarrier(
 ): Promise<Barrier | undefined> {
   if (inherited) {
     throw new Deno.errors.Busy(
-      "Cannot inherit a barrier: inheritBarrier() has already been called",
+      "Cannot inherit a barrier: inheritBarrier() has already been called; call it once and share its result",
     );
   }
   inherited = true;

@@ -40,7 +40,7 @@ for (const channel of CHANNELS) {
     assert(await child.waitNext());
     assertEquals(
       child.note,
-      "Cannot inherit a barrier: inheritBarrier() has already been called",
+      "Cannot inherit a barrier: inheritBarrier() has already been called; call it once and share its result",
     );
   });
 

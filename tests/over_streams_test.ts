@@ -91,7 +91,7 @@ Deno.test("Barrier.over() throws when it is given neither streams nor a port", (
     assertThrows(
       () => Barrier.over(transport as unknown as BarrierStreams),
       TypeError,
-      "Cannot put a barrier on a transport: expected a port, or a readable and a writable stream",
+      "Cannot create a barrier: the transport must be a port or a pair of readable and writable streams, received",
     );
   }
 });
@@ -108,7 +108,7 @@ Deno.test("Barrier.over() throws when a stream is locked, and locks none", () =>
     assertThrows(
       () => Barrier.over(streams),
       TypeError,
-      "Cannot create a barrier: the streams are locked; release their readers and writers before",
+      "Cannot create a barrier: the streams are locked; release their readers and writers first",
     );
     locked.releaseLock();
     assertFalse(streams.readable.locked);

@@ -137,7 +137,7 @@ Deno.test("SharedCompletion.from() refuses anything but a shared buffer", () => 
     assertThrows(
       () => SharedCompletion.from(buffer as unknown as SharedArrayBuffer),
       TypeError,
-      `Cannot share a completion: expected a SharedArrayBuffer, received ${received}`,
+      `Cannot share a completion: the buffer must be a SharedArrayBuffer, received ${received}`,
     );
   }
 });
@@ -147,7 +147,7 @@ Deno.test("SharedCompletion.from() refuses a buffer that is too short", () => {
     assertThrows(
       () => SharedCompletion.from(new SharedArrayBuffer(length)),
       RangeError,
-      `Cannot share a completion: expected a buffer of 4 bytes or more, received ${length}`,
+      `Cannot share a completion: the buffer must have at least 4 bytes, received ${length}`,
     );
   }
 });
@@ -156,7 +156,7 @@ Deno.test("SharedCompletion refuses a buffer that holds no counter", async () =>
   const completion = new SharedCompletion();
   new Int32Array(completion.buffer)[0] = -5;
   const message =
-    "Cannot share a completion: the buffer must contain a counter, received -5";
+    "Cannot share a completion: the buffer must contain a counter, received -5; pass the buffer of a SharedCompletion";
   for (
     const call of [
       () => SharedCompletion.from(completion.buffer),
@@ -343,13 +343,13 @@ Deno.test("SharedCompletion.waitSync() refuses a timeout that is none", () => {
   assertThrows(
     () => completion.waitSync({ timeout: "1" as unknown as number }),
     TypeError,
-    "Cannot wait: 'timeout' must be a number, received string",
+    "Cannot wait: 'timeout' must be a number of milliseconds, received a value of type string",
   );
   for (const timeout of [NaN, -1, -Infinity]) {
     assertThrows(
       () => completion.waitSync({ timeout }),
       RangeError,
-      `Cannot wait: 'timeout' must be 0 or more milliseconds, received ${timeout}`,
+      `Cannot wait: 'timeout' must be at least 0 milliseconds, received ${timeout}`,
     );
   }
   assert(completion.done);
@@ -366,7 +366,7 @@ Deno.test("SharedCompletion.waitSync() says so where the engine lets nobody bloc
     const error = assertThrows(
       () => completion.waitSync(),
       TypeError,
-      "Cannot block this thread: use wait() instead of waitSync()",
+      "Cannot wait: this thread must not be blocked; use wait() instead of waitSync()",
     );
     assert(error.cause instanceof TypeError);
     completion.complete();

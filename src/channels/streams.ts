@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
+import { shown } from "../barrier/lines.ts";
 import { setTimeout } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
 
@@ -70,12 +71,14 @@ export class StreamChannel implements BarrierChannel {
       !(writable instanceof WritableStream)
     ) {
       throw new TypeError(
-        "Cannot put a barrier on a transport: expected a port, or a readable and a writable stream",
+        `Cannot create a barrier: the transport must be a port or a pair of readable and writable streams, received ${
+          shown(streams)
+        }`,
       );
     }
     if (readable.locked || writable.locked) {
       throw new TypeError(
-        "Cannot create a barrier: the streams are locked; release their readers and writers before",
+        "Cannot create a barrier: the streams are locked; release their readers and writers first",
       );
     }
     this.#streams = streams;
