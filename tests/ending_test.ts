@@ -322,13 +322,13 @@ test("spawnWithBarrier() cuts a long reason of 'options.signal' to what the peer
   assert(new TextEncoder().encode(output).length <= 4_097);
 });
 
-test("spawnWithBarrier() throws for a 'signal' that is none, and starts nothing", async () => {
+test("spawnWithBarrier() throws for a 'signal' that is not an AbortSignal, and starts nothing", async () => {
   await using directory = await TempDir.make();
   const file = `${directory.path}/started`;
   assertThrows(
     () => shell(`: >${file}`, { signal: {} as AbortSignal }),
     TypeError,
-    "'signal' must be an AbortSignal, received {}",
+    "'signal' must be an AbortSignal, received an object",
   );
   // A process that was started after it would have done it before this one.
   await shell(":").status;
