@@ -52,6 +52,7 @@ Deno.test("LineScanner.read() finds the same lines wherever the output is cut", 
       fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 5 }),
       (output, lengths) => {
         assertEquals(scan(output, /.*/, lengths), linesOf(output));
+        assertEquals(scan(output), linesOf(output));
       },
     ),
     { numRuns: 5_000 },

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { type Message, NOTE_MAX, toLine } from "../barrier/lines.ts";
+import { LF, type Message, NOTE_MAX, toLine } from "../barrier/lines.ts";
 
 /** How many characters of a line are looked at. */
 const SCANNED_MAX = 4_096;
@@ -20,13 +20,23 @@ export const LINE_END: RegExp = /[\r\n]|\x1b\[(?:1G|2?K)/g;
 // deno-lint-ignore no-control-regex -- these are the characters
 const PARTIAL_ESCAPE = /\x1b(?:\[[12]?)?$/;
 
+/** What a line must not have if it is to be looked at as it is. */
+const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex -- these are the characters
+  /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
 /**
  * Finds the lines of a child's output that match a regular expression. A line
  * counts when its end has arrived.
  */
 export class LineScanner {
   readonly #pattern: RegExp;
-  readonly #decoder = new TextDecoder();
+  /** Decodes what begins or ends within a line. */
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** Decodes whole lines, in half the time. */
+  readonly #lineDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** Whether the last byte that was read is LF. */
+  #isAtStart = true;
   /** The beginning of an escape sequence that may end a line. */
   #partial = "";
   /** A line whose end has not arrived yet. */
@@ -47,11 +57,39 @@ export class LineScanner {
    * @returns A barrier for each line that matches, in order.
    */
   read(bytes: Uint8Array): Message[] {
+    const messages: Message[] = [];
+    let start = 0;
+    if (!this.#isAtStart) {
+      start = bytes.indexOf(LF) + 1 || bytes.length;
+      this.#readAny(bytes.subarray(0, start), messages);
+    }
+    const end = bytes.lastIndexOf(LF) + 1;
+    if (end > start) {
+      this.#readLines(bytes.subarray(start, end), messages);
+      start = end;
+    }
+    if (start < bytes.length) this.#readAny(bytes.subarray(start), messages);
+    this.#isAtStart = bytes.at(-1) === LF;
+    return messages;
+  }
+
+  /** Reads whole lines, from the beginning of one. */
+  #readLines(bytes: Uint8Array, messages: Message[]): void {
+    const text = this.#lineDecoder.decode(bytes);
+    if (UNPRINTABLE.test(text)) return this.#readAny(bytes, messages);
+    let start = 0;
+    for (let end; (end = text.indexOf("\n", start)) >= 0; start = end + 1) {
+      const line = text.slice(start, Math.min(end, start + SCANNED_MAX));
+      this.#match(line, messages);
+    }
+  }
+
+  /** Reads whatever there is. */
+  #readAny(bytes: Uint8Array, messages: Message[]): void {
     const decoded = this.#decoder.decode(bytes, { stream: true });
     let text = this.#partial + decoded;
     this.#partial = PARTIAL_ESCAPE.exec(text)?.[0] ?? "";
     text = text.slice(0, text.length - this.#partial.length);
-    const messages: Message[] = [];
     let start = 0;
     for (const { 0: lineEnd, index } of text.matchAll(LINE_END)) {
       this.#add(text, start, index);
@@ -61,11 +99,10 @@ export class LineScanner {
       // CR LF is one end. What is about to be overwritten is a line only if
       // there is something.
       if (this.#line === "" && (this.#isOverwritten || isOverwritten)) continue;
-      const match = this.#endLine();
-      if (match) messages.push(barrierOf(match));
+      this.#match(toLine(this.#line, PRINTABLE_MAX), messages);
+      this.#line = "";
     }
     this.#add(text, start, text.length);
-    return messages;
   }
 
   #add(text: string, start: number, end: number): void {
@@ -73,11 +110,10 @@ export class LineScanner {
     this.#line += text.slice(start, Math.min(end, start + room));
   }
 
-  #endLine(): RegExpExecArray | null {
+  #match(line: string, messages: Message[]): void {
     this.#pattern.lastIndex = 0;
-    const match = this.#pattern.exec(toLine(this.#line, PRINTABLE_MAX));
-    this.#line = "";
-    return match;
+    const match = this.#pattern.exec(line);
+    if (match) messages.push(barrierOf(match));
   }
 }
 
