@@ -259,5 +259,5 @@ test("registerChild() needs no permission", async () => {
   program.kill("SIGINT");
   const { rest, status } = await program.ended();
   assertEquals(rest, "stop server\nstopped server\n");
-  assertEquals(status.signal, "SIGINT");
+  assertEquals(status.code, 130); // Deno 2.8 has to exit instead
 });

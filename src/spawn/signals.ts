@@ -207,7 +207,7 @@ async function die(signal: EndSignal): Promise<void> {
   isDying = true;
   removeSignalListeners();
   if (Deno.build.os !== "windows") {
-    Deno.kill(Deno.pid, signal);
+    attempt(() => Deno.kill(Deno.pid, signal));
     await sleep(DEATH_GRACE);
   }
   Deno.exit(128 + NUMBERS[signal]);
@@ -233,7 +233,7 @@ function attempt(send: () => void): void {
   try {
     send();
   } catch {
-    // The child has exited, or may not be sent a signal.
+    // The process has exited, or may not be sent a signal.
   }
 }
 
