@@ -22,7 +22,7 @@ async function main(signal: AbortSignal): Promise<void> {
     args: ["api"],
     permissions: { net: true },
   });
-  await using vite = spawnWithBarrier(["npx", "--yes", "vite@7"], {
+  await using vite = spawnWithBarrier(["npx", "--yes", "vite@7.3.8"], {
     ...labeled("vite"),
     env: { VITE_API: await api.ready({ signal }) ?? "" },
     readyLine: /Local: +(\S+)/,

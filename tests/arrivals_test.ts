@@ -3,7 +3,7 @@
 /** Barriers that have arrived and were not consumed. */
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { Arrivals } from "../src/barrier/arrivals.ts";
 
 const MEBIBYTE = 1024 * 1024;

@@ -8,7 +8,7 @@ import {
   assertLessOrEqual,
   unreachable,
 } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import {
   describe,
   encodeAbort,
@@ -46,7 +46,7 @@ Deno.test("LineReader reads the same, split anywhere", () => {
   }
 });
 
-Deno.test("LineReader reads nothing more once it was told to stop", () => {
+Deno.test("LineReader reads nothing more once it has to stop", () => {
   const messages: Message[] = [];
   new LineReader(false).read(encoder.encode("+one\n+two\n\n"), (message) => {
     messages.push(message);

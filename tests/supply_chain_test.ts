@@ -16,12 +16,16 @@ async function* sources(directory: URL): AsyncGenerator<[string, string]> {
   }
 }
 
-Deno.test("Packages that tests, benchmarks and tools import have an exact version", async () => {
+Deno.test("Packages that tests, benchmarks, tools and examples use have an exact version", async () => {
   const found: string[] = [];
   for (const name of ["tests/", "bench/", "tools/", "examples/"]) {
     for await (const [file, text] of sources(new URL(name, ROOT))) {
-      const imports = text.matchAll(/(?:from |import\()"((?:npm|jsr):[^"]+)"/g);
-      for (const [, specifier] of imports) found.push(`${file} ${specifier}`);
+      const imports = text.matchAll(
+        /(?:from |import\()"((?:npm|jsr):[^"]+)"|"([a-z/-]+@[\^~]?\d[^"\s]*)"/g,
+      );
+      for (const [, specifier, program] of imports) {
+        found.push(`${file} ${specifier ?? program}`);
+      }
     }
   }
   const { imports } = JSON.parse(
@@ -30,7 +34,10 @@ Deno.test("Packages that tests, benchmarks and tools import have an exact versio
   for (const specifier of Object.values(imports)) {
     found.push(`deno.json ${specifier}`);
   }
-  assertEquals(found.filter((line) => !/@\d+\.\d+\.\d+$/.test(line)), []);
+  assertEquals(
+    found.filter((line) => !/@\d+\.\d+\.\d+(?:\/\w+)?$/.test(line)),
+    [],
+  );
   assertEquals(found.length > 0, true);
 });
 

@@ -3,7 +3,7 @@
 /** Waiters in a queue. */
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import fc from "npm:fast-check@^4";
+import fc from "npm:fast-check@4.11.0";
 import { WaitQueue } from "../src/barrier/wait_queue.ts";
 import { watch } from "./_helpers/barriers.ts";
 import { flushMicrotasks, isPending } from "./_helpers/event_loop.ts";
