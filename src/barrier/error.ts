@@ -9,7 +9,7 @@ export interface BarrierAbortedErrorOptions extends ErrorOptions {
   /** The reason that the peer gave when it aborted. */
   reason?: string | undefined;
   /** How the child process on the other side exited. */
-  status?: Deno.CommandStatus | undefined;
+  status?: BarrierAbortedError["status"];
 }
 
 /**
@@ -58,7 +58,14 @@ export class BarrierAbortedError extends Error {
    * How the child process on the other side exited; `undefined` if the peer is
    * not a child process, or has not exited.
    */
-  readonly status: Deno.CommandStatus | undefined;
+  // Structural, because projects for Node do not have Deno's types.
+  readonly status:
+    | {
+      readonly success: boolean;
+      readonly code: number;
+      readonly signal: string | null;
+    }
+    | undefined;
 
   /**
    * Constructs a new instance.
@@ -75,3 +82,6 @@ export class BarrierAbortedError extends Error {
     this.status = options.status;
   }
 }
+
+/** How a child process exited, where a type of Deno's is not needed. */
+export type ExitStatus = NonNullable<BarrierAbortedError["status"]>;

@@ -25,7 +25,7 @@ export interface BarrierPort {
    */
   addEventListener(
     type: string,
-    listener: (event: MessageEvent) => void,
+    listener: (event: Event) => void,
   ): void;
   /**
    * Stops listening.
@@ -35,7 +35,7 @@ export interface BarrierPort {
    */
   removeEventListener(
     type: string,
-    listener: (event: MessageEvent) => void,
+    listener: (event: Event) => void,
   ): void;
 }
 
@@ -75,7 +75,8 @@ export class PortChannel implements BarrierChannel {
 
   unref(): void {}
 
-  readonly #onMessage = ({ data }: MessageEvent): void => {
+  readonly #onMessage = (event: Event): void => {
+    const { data } = event as MessageEvent;
     this.#messages++;
     if (data === null) this.#hangUp();
     else this.#receiver?.receiveData(data);

@@ -4,7 +4,7 @@
 
 import type { Barrier } from "../../barrier.ts";
 import type { BarrierWaitOptions } from "../barrier/channel.ts";
-import { BarrierAbortedError } from "../barrier/error.ts";
+import { BarrierAbortedError, type ExitStatus } from "../barrier/error.ts";
 import { cut } from "../barrier/lines.ts";
 import {
   clearTimeout,
@@ -149,7 +149,7 @@ export class Readiness {
     );
   }
 
-  #exited(what: string, status: Deno.CommandStatus): BarrierAbortedError {
+  #exited(what: string, status: ExitStatus): BarrierAbortedError {
     const { stdout, stderr } = this.#streams;
     const cause = stdout?.failure ?? stderr?.failure;
     return new BarrierAbortedError(`${this.#name} ${what}${this.#tail()}`, {
@@ -204,7 +204,7 @@ export class Readiness {
   }
 }
 
-function howItExited({ code, signal }: Deno.CommandStatus): string {
+function howItExited({ code, signal }: ExitStatus): string {
   return signal ? `was killed by ${signal}` : `exited with code ${code}`;
 }
 

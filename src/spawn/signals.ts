@@ -8,6 +8,7 @@
  * with `endWithParent`, or a main function that runs.
  */
 
+import type { ExitStatus } from "../barrier/error.ts";
 import { restartGrace } from "../runtime/watch.ts";
 import { EventLoopReference, now, within } from "../runtime/timers.ts";
 
@@ -122,9 +123,7 @@ export function isInterrupted(): boolean {
 }
 
 /** Whether a process has died of a signal that asks it to end. */
-export function hasDiedOfSignal(
-  { signal, code }: Deno.CommandStatus,
-): boolean {
+export function hasDiedOfSignal({ signal, code }: ExitStatus): boolean {
   return signal === null
     ? Object.values(NUMBERS).includes(code - 128)
     : Object.hasOwn(NUMBERS, signal);
