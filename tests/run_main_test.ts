@@ -204,6 +204,41 @@ test("runMain() does not print the error of a child that has died of the same Ct
   assertEquals(status.signal, "SIGINT");
 });
 
+test("runMain() waits for a signal that a child has died of before it arrives here", async () => {
+  await using program = new Program(`
+    await runMain(async () => {
+      await using child = spawnWithBarrier(["sh", "-c", "kill -INT $$"]);
+      try {
+        await child.ready();
+      } catch (error) {
+        Deno.kill(Deno.pid, "SIGINT"); // which arrives after the error
+        throw error;
+      }
+    });
+  `);
+  const { errors, status } = await program.ended();
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGINT");
+});
+
+test("runMain() does not print that a wait has ended because the child was stopped", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      await using child = spawnWithBarrier(["sleep", "60"]);
+      const waiting = child.ready();
+      console.log("running");
+      await aborted(signal);
+      child.destroy();
+      await waiting;
+    });
+  `);
+  await program.until("running\n");
+  program.kill("SIGTERM");
+  const { errors, status } = await program.ended();
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGTERM");
+});
+
 test("runMain() rejects where a child has died of a signal that this process did not get", async () => {
   await using program = new Program(`
     await runMain(async () => {
@@ -271,6 +306,24 @@ for (
     assertEquals(await program.errorsUntil("\n"), `${line}\n`);
   });
 }
+
+test("runMain() says once what it waits for, also for children that main has left", async () => {
+  await using program = new Program(`
+    const main = async (signal) => {
+      run();
+      child("server", { stop: never });
+      console.log("running");
+      await aborted(signal);
+    };
+    await Promise.all([runMain(main), runMain(main)]);
+  `);
+  await program.until("running\nrunning\n");
+  program.kill("SIGTERM");
+  const line = await program.errorsUntil("\n");
+  assertMatch(line, /^Waiting for server and server to exit; .*\n$/);
+  await insist(program, "SIGTERM");
+  assertEquals((await program.ended()).errors, "");
+});
 
 test("runMain() lets this process exit with 143 where another listener keeps it alive", async () => {
   await using program = new Program(`

@@ -53,15 +53,20 @@ test("registerChild() does not listen for a child that sees by itself that this 
 test("registerChild() stops listening when the last child is removed", async () => {
   await using program = new Program(`
     const listeners = new Set();
-    const { addSignalListener, removeSignalListener } = Deno;
-    Deno.addSignalListener = (signal, listener) => {
-      listeners.add(signal);
-      addSignalListener(signal, listener);
-    };
-    Deno.removeSignalListener = (signal, listener) => {
-      listeners.delete(signal);
-      removeSignalListener(signal, listener);
-    };
+    for (const [object, add, remove] of [
+      [Deno, "addSignalListener", "removeSignalListener"],
+      [globalThis, "addEventListener", "removeEventListener"],
+    ]) {
+      const original = { [add]: object[add], [remove]: object[remove] };
+      object[add] = (name, listener) => {
+        listeners.add(name);
+        original[add](name, listener);
+      };
+      object[remove] = (name, listener) => {
+        listeners.delete(name);
+        original[remove](name, listener);
+      };
+    }
     const removals = [child("a"), child("b"), child("module", { ends: false })];
     for (const remove of removals) {
       console.log([...listeners].join());
@@ -70,7 +75,7 @@ test("registerChild() stops listening when the last child is removed", async () 
     }
     console.log([...listeners].join());
   `);
-  const all = "SIGINT,SIGTERM,SIGHUP\n";
+  const all = "SIGINT,SIGTERM,SIGHUP,unload\n";
   assertEquals((await program.ended()).rest, `${all}${all}\n\n`);
 });
 
@@ -184,6 +189,22 @@ for (
     assertEquals(status.signal, "SIGTERM");
   });
 }
+
+test("registerChild() keeps this process alive until its children have stopped", async () => {
+  await using program = new Program(`
+    const timer = run();
+    child("server", { stop: () => {
+      clearInterval(timer);
+      return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 10)));
+    } });
+    console.log("running");
+  `);
+  await program.until("running\n");
+  program.kill("SIGTERM");
+  const { rest, status } = await program.ended();
+  assertEquals(rest, "stop server\nstopped server\n");
+  assertEquals(status.signal, "SIGTERM");
+});
 
 test("registerChild() has a child stopped that was started while others are", async () => {
   await using program = new Program(`

@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { BarrierAbortedError } from "../barrier/error.ts";
-import { clearTimeout, setTimeout, within } from "../runtime/timers.ts";
+import { setTimeout, within } from "../runtime/timers.ts";
 import { shown } from "./errors.ts";
 import {
   type EndSignal,
@@ -20,7 +20,7 @@ const NAMES_MAX = 5;
  * How long, in milliseconds, a signal can arrive after the error of a child that
  * has died of it, as a terminal sends a Ctrl-C to all its programs.
  */
-const SIGNAL_GRACE = 100;
+const SIGNAL_GRACE = 200;
 
 /**
  * Runs a program's main function so that it cleans up before a signal ends it.
@@ -95,13 +95,15 @@ export async function runMain<T>(
   return await new Promise<never>(() => {});
 }
 
+/** Prints what stopping waits for, once for all main functions. */
+let patience: ReturnType<typeof setTimeout> | undefined;
+
 /** What a signal does to a main function. */
 class Stop {
   readonly #controller = new AbortController();
   readonly #received = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #remove: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.#remove = registerMain({
@@ -121,8 +123,8 @@ class Stop {
 
   #onSignal(signal: EndSignal): void {
     globalThis.addEventListener("unhandledrejection", this.#onRejection);
-    this.#timer = setTimeout(() => printPatience(), PATIENCE);
-    Deno.unrefTimer(this.#timer);
+    patience ??= setTimeout(printPatience, PATIENCE);
+    Deno.unrefTimer(patience);
     this.#controller.abort(
       new DOMException(`Stopped by ${signal}`, "AbortError"),
     );
@@ -146,7 +148,6 @@ class Stop {
 
   /** Says that the function has ended. */
   end(): void {
-    clearTimeout(this.#timer);
     this.#remove();
     this.#ended.resolve();
   }

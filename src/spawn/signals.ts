@@ -72,9 +72,6 @@ let received: { signal: EndSignal; at: number } | undefined;
 /** Whether the listeners have been added. */
 let isListening = false;
 
-/** Whether nothing more keeps this process from dying of the signal. */
-let isDying = false;
-
 /**
  * Registers a child that runs and that keeps this process alive.
  *
@@ -202,8 +199,6 @@ async function end(): Promise<void> {
  * It exits with the code that a shell uses if another listener prevents that.
  */
 async function die(signal: EndSignal): Promise<void> {
-  if (isDying) return;
-  isDying = true;
   removeSignalListeners();
   if (Deno.build.os !== "windows") {
     attempt(() => Deno.kill(Deno.pid, signal));
