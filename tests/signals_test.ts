@@ -60,11 +60,11 @@ test("registerChild() stops listening when the last child is removed", async () 
       const original = { [add]: object[add], [remove]: object[remove] };
       object[add] = (name, listener) => {
         listeners.add(name);
-        original[add](name, listener);
+        original[add].call(object, name, listener);
       };
       object[remove] = (name, listener) => {
         listeners.delete(name);
-        original[remove](name, listener);
+        original[remove].call(object, name, listener);
       };
     }
     const removals = [child("a"), child("b"), child("module", { ends: false })];
