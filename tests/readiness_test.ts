@@ -319,3 +319,22 @@ test("BarrierAbortedError of ready() is one of the library's", async () => {
   assertInstanceOf(error, BarrierAbortedError);
   assertMatch(error.stack!, /BarrierAbortedError: Child process/);
 });
+
+test("BarrierProcess.ready() and finished() reject for a signal of the wrong kind", async () => {
+  await using child = shell("read -r _ <&3");
+  for (const signal of [{}, null, new AbortController(), "aborted"]) {
+    const options = { signal: signal as AbortSignal };
+    for (
+      const wait of [
+        () => child.ready(options),
+        () => child.finished(options),
+      ]
+    ) {
+      await assertRejects(
+        wait,
+        TypeError,
+        "Cannot wait: 'signal' must be an AbortSignal, received",
+      );
+    }
+  }
+});

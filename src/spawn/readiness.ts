@@ -3,7 +3,7 @@
 /* Waiting until a child is ready or has finished, with errors that say why not. */
 
 import type { Barrier } from "../../barrier.ts";
-import type { BarrierWaitOptions } from "../barrier/channel.ts";
+import { type BarrierWaitOptions, refused } from "../barrier/channel.ts";
 import { BarrierAbortedError, type ExitStatus } from "../barrier/error.ts";
 import { cut } from "../barrier/lines.ts";
 import {
@@ -60,6 +60,8 @@ export class Readiness {
     if (timeout !== Infinity) {
       milliseconds(`Cannot wait for ${this.#label}`, "timeout", timeout);
     }
+    const refusal = refused(signal);
+    if (refusal !== undefined) return await refusal;
     const timer = new AbortController();
     const timeoutId = timeout === Infinity
       ? undefined
@@ -214,9 +216,8 @@ function unlessAborted<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
+  return refused(signal) ?? new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then((value) => {
       signal.removeEventListener("abort", onAbort);
