@@ -288,6 +288,8 @@ Deno.test("resolve() gives every option its default", () => {
   }
   assertEquals(command.exitGracePeriod, 0);
   assertEquals(command.name, "sh");
+  assertEquals(resolve(["sh"], { channel: "fd:3" }).fd, 3);
+  assertEquals(resolve(["sh"], { channel: "stdio" }).fd, undefined);
   assertEquals(resolve("a.ts", {}).exitGracePeriod, 1_000);
   assertEquals(resolve(["sh"], undefined).stopGracePeriod, 5_000);
   assertEquals(resolve(["sh"], { readyLine: /x/ }).stderr, "forward");

@@ -10,24 +10,12 @@ import {
 } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
+import { running } from "./_helpers/process_table.ts";
 import { isInstalled, knowsInherited } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { json, runParent, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
-
-/** The processes whose command line has a word, which no other has. */
-async function processesWith(word: string): Promise<string[]> {
-  const found = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name) || Number(name) === Deno.pid) continue;
-    const path = `/proc/${name}`;
-    const command = await Deno.readTextFile(`${path}/cmdline`).catch(() => "");
-    // One that is dead, and that its parent has not looked at, has no command.
-    if (command.includes(word)) found.push(command.replaceAll("\0", " "));
-  }
-  return found;
-}
 
 const ignore = !IS_UNIX || Deno.build.os !== "linux";
 
@@ -59,7 +47,7 @@ for (
         });
         assert(await child.waitNext());
       }
-      assertEquals(await processesWith(mark), []);
+      assertEquals(await running(mark), []);
     },
   });
 }
@@ -86,7 +74,7 @@ Deno.test({
       });
       assertEquals(await child.ready(), "5 ms");
     }
-    assertEquals(await processesWith(mark), []);
+    assertEquals(await running(mark), []);
   },
 });
 

@@ -5,13 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type SpawnModuleOptions, spawnWithBarrier } from "../mod.ts";
 import { knowsInherited } from "./_helpers/programs.ts";
-import {
-  childModule,
-  dataUrl,
-  inheritingModule,
-  runParent,
-  shell,
-} from "./_helpers/scripts.ts";
+import { childModule, inheritingModule, shell } from "./_helpers/scripts.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 test("spawnWithBarrier() passes arguments on", async () => {
@@ -141,46 +135,3 @@ for (const channel of ["stdio", "fd:5"] as const) {
     },
   });
 }
-
-test('spawnWithBarrier() throws for "inherit" as a permission that this process holds in part', async () => {
-  const { stderr } = await runParent(
-    `
-    for (const permissions of [{ read: "inherit" }, { net: "inherit" }]) {
-      try {
-        spawnWithBarrier("child.ts", { permissions });
-      } catch (error) {
-        console.error(error.name, error.message);
-      }
-    }
-    `,
-    [
-      "--allow-env",
-      "--allow-run",
-      "--allow-read=/tmp",
-      "--allow-net",
-      "--deny-net=a",
-    ],
-  );
-  const message = (name: string) =>
-    `TypeError Cannot spawn a child: it cannot inherit the permission "${name}", which this process does not have in full; list the values to grant instead\n`;
-  assertEquals(stderr, message("read") + message("net"));
-});
-
-test("spawnWithBarrier() runs a command that is Deno as it is written", async () => {
-  const script = dataUrl(
-    'console.log(Deno.permissions.querySync({ name: "read" }).state)',
-  );
-  for (
-    const command of [
-      [Deno.execPath(), "run", script],
-      ["env", Deno.execPath(), "run", script],
-      ["sh", "-c", `"${Deno.execPath()}" run '${script}'`],
-    ]
-  ) {
-    await using child = spawnWithBarrier(command as [string], {
-      stdin: "null",
-      stdout: "piped",
-    });
-    assertEquals(await child.stdout.text(), "prompt\n");
-  }
-});
