@@ -20,7 +20,7 @@ export const LINE_END: RegExp = /[\r\n]|\x1b\[(?:1G|2?K)/g;
 // deno-lint-ignore no-control-regex -- these are the characters
 const PARTIAL_ESCAPE = /\x1b(?:\[[12]?)?$/;
 
-/** What a line must not have if it is to be looked at as it is. */
+/** What a line must not contain to be tested without being cleaned first. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex -- these are the characters
   /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
