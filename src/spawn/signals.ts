@@ -15,9 +15,8 @@ import { EventLoopReference, now, within } from "../runtime/timers.ts";
 /** A signal that asks this process to end. */
 export type EndSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK";
 
-const SIGNALS: readonly EndSignal[] = Deno.build.os === "windows"
-  ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+const SIGNALS: readonly EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+const WINDOWS_SIGNALS: readonly EndSignal[] = ["SIGINT", "SIGBREAK"];
 
 const NUMBERS: Record<EndSignal, number> = {
   SIGHUP: 1,
@@ -131,6 +130,11 @@ function endingChildren(): Stoppable[] {
   return registeredChildren().filter((child) => children.get(child));
 }
 
+/** The signals to listen for. Importing this must work where there is no Deno. */
+function signals(): readonly EndSignal[] {
+  return Deno.build.os === "windows" ? WINDOWS_SIGNALS : SIGNALS;
+}
+
 /** Adds or removes the listeners. */
 function update(): void {
   // Until this process dies, a second signal must find its listener.
@@ -139,7 +143,7 @@ function update(): void {
   if (isNeeded === isListening) return;
   isListening = isNeeded;
   if (isNeeded) {
-    for (const signal of SIGNALS) {
+    for (const signal of signals()) {
       Deno.addSignalListener(signal, LISTENERS[signal]);
     }
     globalThis.addEventListener("unload", onUnload);
@@ -150,7 +154,7 @@ function update(): void {
 }
 
 function removeSignalListeners(): void {
-  for (const signal of SIGNALS) {
+  for (const signal of signals()) {
     Deno.removeSignalListener(signal, LISTENERS[signal]);
   }
 }
