@@ -7,8 +7,13 @@
  * @module
  */
 
-import { type BarrierChannelKind, spawnWithBarrier } from "../../mod.ts";
+import {
+  type BarrierChannelKind,
+  type BarrierProcess,
+  spawnWithBarrier,
+} from "../../mod.ts";
 import { start } from "./run.ts";
+import { childModule } from "./scripts.ts";
 
 /** What {@linkcode checkExits} does. */
 export interface ExitsOptions {
@@ -60,10 +65,38 @@ export async function checkExits(
   }
 }
 
-async function checkExit(
-  channel: BarrierChannelKind,
-  number: number,
-): Promise<void> {
+/** A child that was started, and how much it prints. */
+interface Started {
+  child: BarrierProcess;
+  size: number;
+  /** What is said of it if something is lost. */
+  name: string;
+}
+
+/** Starts a Deno module, which takes much longer than a shell. */
+function startModule(channel: BarrierChannelKind, number: number): Started {
+  const size = 1_024;
+  // Over "fd", what exceeds a few barriers is written at the end of a turn.
+  const end = number % 2 === 0
+    ? "await undefined; Deno.kill(Deno.pid, 'SIGKILL');"
+    : "process.exit(7);";
+  const module = childModule(
+    channel,
+    `
+    console.log("x".repeat(${size - 1}));
+    for (let i = 0; i < ${BARRIERS}; i++) barrier.place(String(i));
+    ${end}
+    `,
+  );
+  const child = spawnWithBarrier(module, {
+    channel,
+    stdout: "piped",
+    permissions: "all",
+  });
+  return { child, size, name: `a module that ended by "${end}"` };
+}
+
+function startShell(channel: BarrierChannelKind, number: number): Started {
   const end = ENDS[number % ENDS.length]!;
   const size = OUTPUTS[Math.floor(number / ENDS.length) % OUTPUTS.length]!;
   const place = channel === "stdio"
@@ -74,11 +107,26 @@ async function checkExit(
     i=0; while [ $i -lt ${BARRIERS} ]; do ${place}; i=$((i + 1)); done
     ${end}
   `;
-  await using child = spawnWithBarrier(["sh", "-c", script], {
+  const child = spawnWithBarrier(["sh", "-c", script], {
     channel,
     stdout: "piped",
     stderr: "null",
   });
+  return { child, size, name: `a shell that ended by "${end}"` };
+}
+
+/** Every how many-th child is a module. */
+const MODULES = 10;
+
+async function checkExit(
+  channel: BarrierChannelKind,
+  number: number,
+): Promise<void> {
+  const started = number % MODULES === MODULES - 1
+    ? startModule(channel, Math.floor(number / MODULES))
+    : startShell(channel, number);
+  await using child = started.child;
+  const { size, name } = started;
   const reader = child.stdout.getReader();
   const read = async () => {
     let length = 0;
@@ -93,7 +141,7 @@ async function checkExit(
   const [notes, printed] = await Promise.all([Array.fromAsync(child), read()]);
   if (notes.join() !== EXPECTED || printed !== size) {
     throw new Error(
-      `Child ${number} over "${channel}" ended by "${end}": ${notes.length} of ${BARRIERS} barriers and ${printed} of ${size} bytes arrived`,
+      `Of child ${number} over "${channel}", ${name}, ${notes.length} of ${BARRIERS} barriers and ${printed} of ${size} bytes arrived`,
     );
   }
 }
