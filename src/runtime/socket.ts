@@ -8,7 +8,7 @@
 import type { OnReadOpts, Socket } from "node:net";
 
 /** How many bytes one read takes at most. */
-const READ_BUFFER = 64 * 1024;
+export const READ_BUFFER: number = 64 * 1024;
 
 /** The descriptor that a Deno process holds itself, unless it inherited it. */
 const FIRST_FD = 3;
