@@ -37,12 +37,12 @@ Deno.test("WaitQueue.rejectAll() rejects every waiter, or those of one owner", (
   const queue = new WaitQueue<number>();
   const owner = {};
   const outcomes: unknown[] = [];
-  for (const  of of[owner, undefined, owner, {}]) {
+  for (const whose of [owner, undefined, owner, {}]) {
     const index = outcomes.push("pending") - 1;
     queue.add(
       (value) => outcomes[index] = value,
       (reason) => outcomes[index] = reason,
-      { owner: of },
+      { owner: whose },
     );
   }
   queue.rejectAll("enough", owner);
