@@ -155,7 +155,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * @param channel What carries the bytes. The barrier takes ownership of it.
    * @param options The role, and the counter to start from.
-   * @throws {TypeError} If `options.role` is neither side.
+   * @throws {TypeError} If `channel` is not a channel, or `options.role` is
+   * neither side.
    * @throws {RangeError} If `options.barriers` is not a safe integer.
    *
    * @example Usage
@@ -462,12 +463,13 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    *
    * This never throws, whatever the reason is.
    *
-   * @param reason Why, for the peer: it finds the text in the message and in the
-   * `reason` of its {@linkcode BarrierAbortedError}. Of an error, the message is
-   * sent. The text is made one printable line and cut to 4,090 bytes of UTF-8.
+   * Mirrors `barrier_abort`.
+   *
+   * @param reason Why, for the peer: the `reason` of its
+   * {@linkcode BarrierAbortedError} is this text, or the message of this error,
+   * as one printable line of at most 4,090 bytes of UTF-8.
    * @param options A `cause` for the error of this side's
-   * {@linkcode Barrier.prototype.signal}, which is not sent. The default is
-   * `reason`, as it was given.
+   * {@linkcode Barrier.prototype.signal}. It is not sent. The default is `reason`.
    * @returns `false` if the peer has aborted, or this side was destroyed; `true`
    * otherwise.
    *
@@ -481,8 +483,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * await parent.waitAbortion();
    * assertEquals(parent.signal.reason.reason, "cannot bind port 80");
    * ```
-   *
-   * Mirrors `barrier_abort`.
    */
   abort(reason?: unknown, options?: ErrorOptions): boolean {
     if (this.#destroyed) return false;
@@ -511,6 +511,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * {@linkcode Barrier.prototype.receive} to consume barriers one at a time, and
    * {@linkcode Barrier.prototype.placeAndSync} to proceed in step with the peer.
    *
+   * Mirrors `barrier_wait_next`.
+   *
    * @param options A signal that cancels the wait.
    * @returns `true` when a barrier was consumed, `false` if either side aborted
    * or hung up.
@@ -524,8 +526,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.waitNext());
    * ```
-   *
-   * Mirrors `barrier_wait_next`.
    */
   waitNext(options?: BarrierWaitOptions): Promise<boolean> {
     return this.#observed("waitNext", isTrue, () =>
@@ -541,6 +541,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * Waits for one more of the peer's barriers, unless the peer has already
    * placed as many as this side. In that case it resolves immediately and
    * consumes nothing.
+   *
+   * Mirrors `barrier_sync_next`.
    *
    * @param options A signal that cancels the wait.
    * @returns `true` when a barrier was consumed or the peer has caught up,
@@ -559,8 +561,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.syncNext()); // one of two
    * ```
-   *
-   * Mirrors `barrier_sync_next`.
    */
   syncNext(options?: BarrierWaitOptions): Promise<boolean> {
     return this.#observed("syncNext", isTrue, () =>
@@ -576,6 +576,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * Waits until the peer has placed as many barriers as this side, in total. If
    * it already has, this resolves immediately.
    *
+   * Mirrors `barrier_sync`.
+   *
    * @param options A signal that cancels the wait.
    * @returns `true` when the peer has caught up, `false` if either side aborted
    * or hung up.
@@ -590,8 +592,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.sync());
    * ```
-   *
-   * Mirrors `barrier_sync`.
    */
   sync(options?: BarrierWaitOptions): Promise<boolean> {
     return this.#observed("sync", isTrue, () =>
@@ -609,6 +609,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * {@linkcode Barrier.prototype.sync}. If the wait is canceled, the barrier
    * stays placed.
    *
+   * Mirrors `barrier_place_and_sync`.
+   *
    * @param options A signal that cancels the wait. If it is already aborted, no
    * barrier is placed.
    * @returns `true` when the peer has caught up, `false` if either side aborted
@@ -623,8 +625,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * const sync = parent.placeAndSync();
    * assertEquals([await child.placeAndSync(), await sync], [true, true]);
    * ```
-   *
-   * Mirrors `barrier_place_and_sync`.
    */
   placeAndSync(options?: BarrierWaitOptions): Promise<boolean> {
     const refusal = refused(options?.signal);
@@ -640,6 +640,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * From this call on, a hang-up of the peer counts as an abort, and discards
    * barriers that were not consumed. {@linkcode Barrier.prototype.signal} reports
    * a hang-up without that.
+   *
+   * Mirrors `barrier_wait_abortion`.
    *
    * @param options A signal that cancels the wait.
    * @returns `true` if only the peer aborted, `false` if this side aborted, too,
@@ -657,8 +659,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * parent.abort();
    * assertFalse(await parent.waitAbortion());
    * ```
-   *
-   * Mirrors `barrier_wait_abortion`.
    */
   waitAbortion(options?: BarrierWaitOptions): Promise<boolean> {
     return this.#observed("waitAbortion", isTrue, () => {
@@ -675,6 +675,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   /**
    * Consumes the peer's next barrier, and resolves to its note. Barriers that
    * arrive together are consumed by one call each.
+   *
+   * Mirrors a read of an eventfd in semaphore mode (`EFD_SEMAPHORE`).
    *
    * @param options A signal that cancels the wait.
    * @returns The note of the barrier, `undefined` if it has none.
@@ -695,8 +697,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * assertEquals(await parent.receive(), "two");
    * await assertRejects(() => parent.receive(), BarrierAbortedError);
    * ```
-   *
-   * Mirrors a read of an eventfd in semaphore mode (`EFD_SEMAPHORE`).
    */
   receive(options?: BarrierWaitOptions): Promise<string | undefined> {
     return this.#observed("receive", () => true, () => {
@@ -714,6 +714,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * or reject, and {@linkcode Barrier.prototype.signal} is aborted. Further calls
    * do nothing.
    *
+   * Mirrors `barrier_destroy`.
+   *
    * @example Usage
    * ```ts
    * import { Barrier } from "@ipc/barrier/barrier";
@@ -723,8 +725,6 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * parent.destroy();
    * assertFalse(await child.waitNext());
    * ```
-   *
-   * Mirrors `barrier_destroy`.
    */
   destroy(): void {
     if (this.#destroyed) return;

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-/* The interface between a barrier and its channel, their options and their error. */
+/* What a barrier and its channel require of each other, and their options. */
 
 import type { BarrierAbortedError } from "./error.ts";
 import { type Message, shown } from "./lines.ts";
@@ -12,8 +12,8 @@ export type BarrierRole = "parent" | "child";
 /** Options for the waits of a {@linkcode Barrier}. */
 export interface BarrierWaitOptions {
   /**
-   * Cancels the wait: it rejects with the signal's reason, and takes nothing.
-   * `AbortSignal.timeout(ms)` makes a timeout, in milliseconds.
+   * Cancels the wait, which then rejects with the signal's reason and consumes
+   * nothing. Use `AbortSignal.timeout(ms)` for a timeout in milliseconds.
    */
   signal?: AbortSignal | undefined;
 }
@@ -27,8 +27,8 @@ export interface BarrierOptions {
    */
   role?: BarrierRole | undefined;
   /**
-   * The counter to start from: barriers that were placed here and not yet
-   * matched by the peer's, before this object took over.
+   * The initial counter: the number of barriers that this side has placed and the
+   * peer has not yet matched, before this object was created.
    *
    * @default {0}
    */
@@ -107,49 +107,48 @@ export function refused(
   return signal.aborted ? Promise.reject(signal.reason) : undefined;
 }
 
-/** What a {@linkcode BarrierChannel} delivers to the barrier that uses it. */
+/** The callbacks through which a {@linkcode BarrierChannel} reports to its barrier. */
 export interface BarrierReceiver {
   /**
-   * Bytes have arrived from the peer, in the order in which it sent them.
+   * Delivers bytes from the peer, in the order in which the peer sent them. They
+   * are read before this returns, so deliver at most some 64 KiB at a time.
    *
-   * @param bytes The bytes. They are not kept.
+   * @param bytes The bytes. The channel can reuse them afterwards.
    */
   receive(bytes: Uint8Array): void;
   /**
-   * Nothing more will arrive, though the peer may live on. A wait that needs
-   * more than has arrived fails, and only then is
-   * {@linkcode Barrier.prototype.signal} aborted.
+   * Reports that the peer has closed its end, although it may still be running.
+   * Waits that need another barrier fail, and the first of them aborts
+   * {@linkcode Barrier.prototype.signal}.
    *
-   * @param error What is known of it, for the signal.
+   * @param error The reason for the signal; by default that the peer hung up.
    */
   end(error?: BarrierAbortedError): void;
   /**
-   * The peer is gone, and all that it had sent has been received.
+   * Reports that the peer is gone, after everything that it sent was delivered.
    * {@linkcode Barrier.prototype.signal} is aborted immediately.
    *
-   * @param error What is known of it, for the signal.
+   * @param error The reason for the signal; by default that the peer hung up.
    */
   hangUp(error?: BarrierAbortedError): void;
 }
 
-/**
- * What a channel of this module delivers to: it can also deliver messages that
- * it has parsed itself.
- */
+/** The same callbacks, for a channel that parses some messages itself. */
 export interface MessageReceiver extends BarrierReceiver {
   /**
-   * Messages have arrived from the peer, all of them together: a wait that
-   * consumes everything consumes them all.
+   * Delivers messages from the peer as one arrival: a wait that consumes
+   * everything that has arrived consumes them all.
    *
-   * @param messages The messages, in the order in which the peer sent them.
+   * @param messages The messages, in the order in which the peer sent them. A
+   * note must not be a part of a longer string, which would stay in memory.
    */
   deliver(messages: readonly Message[]): void;
 }
 
 /**
- * What carries a barrier's bytes. The channels of this module are made by
- * {@linkcode Barrier.pair}, {@linkcode Barrier.over}, `spawnWithBarrier` and
- * `inheritBarrier`; implement this to put a barrier on something else.
+ * A bidirectional channel that carries a barrier's bytes. Implement this to use a
+ * transport for which neither {@linkcode Barrier.pair} nor
+ * {@linkcode Barrier.over}, `spawnWithBarrier` or `inheritBarrier` has a channel.
  *
  * @example Two channels that are each other's peer
  * ```ts
@@ -189,36 +188,40 @@ export interface MessageReceiver extends BarrierReceiver {
  */
 export interface BarrierChannel {
   /**
-   * Whether a line of other text is a barrier with that text as its note, and
-   * not a violation of the protocol. Many daemons announce that they are ready
-   * with a line of text on a file descriptor.
+   * Whether any other line of text counts as a barrier with that text as its note.
+   * Otherwise it is a violation of the protocol. Many daemons write such a line to
+   * a file descriptor when they are ready.
    */
   readonly acceptsText?: boolean;
   /**
-   * Starts the delivery of what arrives. The channel does not keep the event
-   * loop alive until {@linkcode BarrierChannel.ref} is called.
+   * Starts to deliver what arrives. The channel must not keep the event loop
+   * alive before {@linkcode BarrierChannel.ref} is called.
    *
-   * @param receiver The barrier to deliver to, never before this call returned.
+   * @param receiver The callbacks of the barrier. They must not be called before
+   * this method has returned.
    */
   open(receiver: BarrierReceiver): void;
   /**
-   * Sends bytes to the peer. It never blocks and never throws: a peer that
-   * is gone takes no bytes, and is reported by
-   * {@linkcode BarrierReceiver.hangUp}, after this call returned.
+   * Sends bytes to the peer. It must not block and must not throw. If the peer is
+   * gone, the channel discards the bytes, and calls
+   * {@linkcode BarrierReceiver.hangUp} after this method has returned.
    *
-   * @param bytes The bytes to send. They are not changed afterwards, and must
-   * not be changed or transferred by the channel.
+   * @param bytes The bytes to send. The barrier does not change them afterwards.
+   * The channel must not change or transfer them.
    */
   send(bytes: Uint8Array): void;
-  /** Hangs up, after what was sent. Nothing is delivered any more. */
+  /**
+   * Hangs up, after everything that was sent. The channel must not deliver
+   * anything after this call.
+   */
   close(): void;
-  /** A wait is pending: the channel keeps the event loop alive, until `unref()`. */
+  /** Makes the channel keep the event loop alive, because a wait is pending. */
   ref(): void;
-  /** No wait is pending: the channel does not keep the event loop alive. */
+  /** Stops the channel from keeping the event loop alive. */
   unref(): void;
   /**
-   * The barrier's signal has been accessed: after this call, what arrives must be
-   * delivered even while no wait is pending. Channels that always do so omit this
+   * Makes the channel deliver what arrives even while no wait is pending, because
+   * the barrier's signal was accessed. Channels that always do so omit this
    * method.
    */
   watch?(): void;
