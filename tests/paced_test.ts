@@ -2,9 +2,11 @@
 
 /** What a channel delivers immediately, and what it leaves to later turns. */
 
+import { Socket } from "node:net";
 import {
   assert,
   assertEquals,
+  assertFalse,
   assertGreaterOrEqual,
   assertLess,
   assertStrictEquals,
@@ -13,6 +15,8 @@ import { Barrier } from "../barrier.ts";
 import type { MessageReceiver } from "../src/barrier/channel.ts";
 import type { Message } from "../src/barrier/lines.ts";
 import { PacedReceiver } from "../src/channels/paced.ts";
+import { SocketChannel } from "../src/channels/socket.ts";
+import { StdioChannel } from "../src/channels/stdio.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { run } from "./_helpers/run.ts";
 import { childModule, json, shell } from "./_helpers/scripts.ts";
@@ -144,6 +148,68 @@ Deno.test("PacedReceiver gives every channel its part of a turn", async () => {
   }
   for (const { paced } of flooded) await paced.backlog;
   for (const { log } of flooded) assertEquals(log.bytes.length, 200_000);
+});
+
+Deno.test("SocketChannel.receive() stops the socket while the barrier is behind", async () => {
+  const socket = new Socket();
+  const channel = new SocketChannel({
+    readable: socket,
+    writable: socket,
+    acceptsText: true,
+  });
+  const log = new Log();
+  channel.open(log);
+  assert(channel.receive(noise(100)));
+  assertFalse(channel.receive(noise(100_000)));
+  const resumed = new Promise<void>((resolve) => {
+    socket.resume = () => {
+      resolve();
+      return socket;
+    };
+  });
+  assertLess(log.bytes.length, 100_100);
+  await resumed;
+  assertEquals(log.bytes.length, 100_100);
+  assert(channel.receive(noise(100)));
+  channel.close();
+});
+
+Deno.test("StdioChannel reads no more while the barrier is behind", async () => {
+  const { read } = Deno.stdin;
+  const log = new Log();
+  const before: number[] = [];
+  Deno.stdin.read = (buffer) => {
+    before.push(log.bytes.length);
+    return Promise.resolve(before.length < 4 ? buffer.length : null);
+  };
+  try {
+    const channel = new StdioChannel();
+    channel.open(log);
+    const hungUp = new Promise<void>((resolve) => log.hangUp = resolve);
+    channel.ref();
+    await hungUp;
+  } finally {
+    Deno.stdin.read = read;
+  }
+  assertEquals(before, [0, 65_536, 131_072, 196_608]);
+});
+
+Deno.test("Barrier.over() reads no more of a stream while it is behind", async () => {
+  const before: string[] = [];
+  const barrier = Barrier.over({
+    readable: new ReadableStream({
+      pull(controller) {
+        before.push(/arrived: (\d+)/.exec(Deno.inspect(barrier))![1]!);
+        if (before.length === 3) controller.close();
+        else controller.enqueue(new Uint8Array(100_000).fill(0x0a));
+      },
+    }, { highWaterMark: 0 }),
+    writable: new WritableStream(),
+  });
+  await new Promise((resolve) =>
+    barrier.signal.addEventListener("abort", resolve)
+  );
+  assertEquals(before, ["0", "100000", "200000"]);
 });
 
 /** How many bytes a peer floods a barrier with, and so in how many turns. */
