@@ -1120,10 +1120,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   #endArrivals(
     kind: "peerClosed" | "peerHungUp",
-    error = new BarrierAbortedError("Peer hung up", {
-      kind: "closed",
-      side: "peer",
-    }),
+    error = new BarrierAbortedError(HUNG_UP, { kind: "closed", side: "peer" }),
   ): BarrierAbortedError {
     this.#observer?.({ kind, error });
     this.#end = error;
@@ -1132,6 +1129,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     return error;
   }
 }
+
+/** What a hang-up is called of which nothing more is known. */
+const HUNG_UP = "Peer hung up: it exited or destroyed its barrier";
 
 type Inspect = (value: unknown, options?: object) => string;
 

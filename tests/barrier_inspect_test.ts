@@ -5,6 +5,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { inspect } from "node:util";
 import { Barrier, spawnWithBarrier } from "../mod.ts";
+import { HUNG_UP } from "./_helpers/barriers.ts";
 import { setUp } from "./_helpers/test_channel.ts";
 import { test } from "./_helpers/unix.ts";
 
@@ -63,7 +64,7 @@ Deno.test("console.log() shows why a barrier has ended", () => {
   );
   const hungUp = setUp();
   hungUp.channel.receiver.end();
-  assertStringIncludes(Deno.inspect(hungUp.barrier), 'ended: "Peer hung up"');
+  assertStringIncludes(Deno.inspect(hungUp.barrier), `ended: "${HUNG_UP}"`);
   const destroyed = setUp();
   destroyed.barrier.destroy();
   assertStringIncludes(

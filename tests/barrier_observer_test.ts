@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { InternalOptions } from "../src/barrier/channel.ts";
 import type { BarrierEvent } from "../src/barrier/observer.ts";
+import { HUNG_UP } from "./_helpers/barriers.ts";
 import { type Fixture, setUp } from "./_helpers/test_channel.ts";
 
 interface Observed extends Fixture {
@@ -166,8 +167,8 @@ Deno.test("Barrier reports how the peer's stream ended", async () => {
   assertEquals(events, [
     "opened",
     "arrived 1",
-    "peerClosed Peer hung up",
-    "peerHungUp Peer hung up",
+    `peerClosed ${HUNG_UP}`,
+    `peerHungUp ${HUNG_UP}`,
     "waitBegan 1 waitNext",
     "consumed 1",
     "waitBegan 2 waitNext",

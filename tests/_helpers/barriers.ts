@@ -14,7 +14,7 @@ export const WAITS = [
 ] as const;
 
 /** Why a barrier cannot go on whose peer has gone without a word. */
-export const HUNG_UP = "Peer hung up";
+export const HUNG_UP = "Peer hung up: it exited or destroyed its barrier";
 
 /** What each wait has come to: its result, why it rejected, or "pending". */
 export async function outcomes(

@@ -12,6 +12,7 @@ import { isUtf8 } from "node:buffer";
 import fc from "npm:fast-check@4.11.0";
 import type { Barrier } from "../../barrier.ts";
 import { StdoutSplitter } from "../../src/spawn/stdout_splitter.ts";
+import { HUNG_UP } from "./barriers.ts";
 import { flushMicrotasks } from "./event_loop.ts";
 import { setUp } from "./test_channel.ts";
 
@@ -329,7 +330,7 @@ function expectedBy(reader: Reader): unknown {
     why: hasViolation
       ? "violation"
       : reason === undefined
-      ? hungUp ? "Peer hung up" : ""
+      ? hungUp ? HUNG_UP : ""
       : `Barrier aborted by the peer${reason && `: ${reason}`}`,
   };
 }
