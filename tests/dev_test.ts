@@ -17,7 +17,7 @@ Deno.test({
     await using example = await RunningExample.start("dev.ts");
     const shown = await example.until("Open http") + await example.until("\n");
     assertMatch(shown, /^vite {2}\| .*Local: +http/m);
-    assertMatch(shown, /^tests \| running 1 test/m);
+    assertMatch(shown, /^tests \| .*Test started/m);
     const url = /Open (\S+)/.exec(shown)![1]!;
     const page = await (await fetch(url)).text();
     assertStringIncludes(page, "<title>Hello</title>");
