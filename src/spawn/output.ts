@@ -57,6 +57,15 @@ const BARRIERS_MAX = 4_096;
 
 const NOTHING = new Uint8Array(0);
 
+/** Barriers that are delivered after the output before them is written. */
+interface WaitingBarriers {
+  messages: Message[];
+  /** Resolves when it is. */
+  written: Promise<void>;
+  /** When they are delivered in any case. */
+  deadline: number;
+}
+
 /** What a child prints on its stdout, or its stderr. */
 export class ChildOutput {
   /** The pipe. */
@@ -77,8 +86,8 @@ export class ChildOutput {
   #rest = NOTHING;
   /** Resolves when that is read. */
   #reading: Promise<void> | undefined;
-  /** Barriers that wait for the output before them, in order, until when. */
-  readonly #waiting: { messages: Message[]; deadline: number }[] = [];
+  /** Barriers that wait for the output before them, in order. */
+  readonly #waiting: WaitingBarriers[] = [];
   #delivering: Promise<void> | undefined;
   #draining: Promise<void> | undefined;
   /** Whether what comes now is not the child's, which has exited. */
@@ -109,11 +118,6 @@ export class ChildOutput {
   /** The output as a stream, if it is piped. */
   get stream(): Deno.SubprocessReadableStream | undefined {
     return this.#sink instanceof StreamSink ? this.#sink.stream : undefined;
-  }
-
-  /** Whether {@linkcode ChildOutput.ended} has resolved. */
-  get isEnded(): boolean {
-    return this.#isEnded;
   }
 
   /** The lines that an error shows, if the output is for that. */
@@ -220,7 +224,11 @@ export class ChildOutput {
   #deliverInOrder(messages: Message[]): void {
     if (messages.length === 0) return;
     if (!this.#delivering && !this.#isWriting) return this.#deliver(messages);
-    this.#waiting.push({ messages, deadline: now() + WRITE_GRACE });
+    this.#waiting.push({
+      messages,
+      written: this.#flush(),
+      deadline: now() + WRITE_GRACE,
+    });
     this.#delivering ??= this.#deliverWaiting();
   }
 
@@ -228,7 +236,7 @@ export class ChildOutput {
     await undefined; // so that what is reset below has been set
     for (let next; (next = this.#waiting.shift()) !== undefined;) {
       const left = next.deadline - now();
-      if (this.#isWriting && left > 0) await within(left, this.#flush());
+      if (left > 0) await within(left, next.written);
       this.#deliver(next.messages);
     }
     this.#delivering = undefined;
