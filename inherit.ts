@@ -19,17 +19,23 @@
 
 import { Barrier } from "./barrier.ts";
 import type { BarrierChannel, InternalOptions } from "./src/barrier/channel.ts";
+import { shown } from "./src/barrier/lines.ts";
 import {
   CHANNEL_FD,
   CHANNEL_VARIABLE,
   channelFd,
-  mayRead,
-  readVariable,
+  setInheritedFd,
   STATE_VARIABLE,
   TRACE_VARIABLE,
 } from "./src/channels/environment.ts";
-import { printable } from "./src/barrier/lines.ts";
 import { StdioChannel } from "./src/channels/stdio.ts";
+import {
+  deleteVariable,
+  hostError,
+  isWindows,
+  mayRead,
+  readVariable,
+} from "./src/runtime/host.ts";
 
 /**
  * Where a program finds its barrier's channel.
@@ -58,10 +64,6 @@ export interface InheritBarrierOptions {
    */
   optional?: boolean | undefined;
 }
-
-/** Why there is no channel, and what to do. */
-const NOBODY =
-  "this process was not started by spawnWithBarrier(); if it was, pass 'channel'";
 
 let inherited = false;
 
@@ -125,41 +127,50 @@ export async function inheritBarrier(
   options: InheritBarrierOptions = {},
 ): Promise<Barrier | undefined> {
   if (inherited) {
-    throw new Deno.errors.Busy(
+    throw hostError(
+      "Busy",
       "Cannot inherit a barrier: inheritBarrier() has already been called; call it once and share its result",
     );
   }
   inherited = true;
-  try {
-    return await inherit(options);
-  } catch (error) {
-    inherited = false;
-    if (options.optional && error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  const barrier = await inherit(options).catch((error) => error);
+  if (barrier instanceof Barrier) return barrier;
+  inherited = false;
+  if (barrier !== undefined) throw barrier;
 }
 
-async function inherit(options: InheritBarrierOptions): Promise<Barrier> {
+/** @returns The barrier; `undefined` if there is none and it is optional. */
+async function inherit(
+  { channel: name, optional = false }: InheritBarrierOptions,
+): Promise<Barrier | undefined> {
   const variable = readVariable(CHANNEL_VARIABLE);
   const state = readVariable(STATE_VARIABLE);
   const barriers = state === undefined ? 0 : parseState(state);
-  // Before the channel: nobody listens on that until there is a barrier.
+  // Before the channel, which must not deliver anything before there is a barrier.
   const trace = readVariable(TRACE_VARIABLE) === "1"
     ? await import("./src/trace.ts")
     : undefined;
-  const name = options.channel ?? variable;
-  const channel = name === undefined
-    ? await findChannel()
-    : await openChannel(name);
-  // They are not for the processes below.
-  if (variable !== undefined) Deno.env.delete(CHANNEL_VARIABLE);
-  if (state !== undefined) Deno.env.delete(STATE_VARIABLE);
+  const channel = await openChannel(name ?? (variable || undefined)).catch(
+    (error) => {
+      if (!optional || !isMissing(error)) throw error;
+    },
+  );
+  // They are not meant for the processes below.
+  if (variable !== undefined) deleteVariable(CHANNEL_VARIABLE);
+  if (state !== undefined) deleteVariable(STATE_VARIABLE);
+  if (channel === undefined) return undefined;
   const child: InternalOptions = {
     role: "child",
     barriers,
     observer: trace?.traceOf("child"),
   };
   return new Barrier(channel, child);
+}
+
+/** Whether an error says that there is no channel. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Error &&
+    (error.name === "NotFound" || error.name === "BadResource");
 }
 
 function parseState(value: string): number {
@@ -174,31 +185,10 @@ function parseState(value: string): number {
   return barriers;
 }
 
-/** Shows what the environment says, which may be anybody's. */
-function shown(value: string): string {
-  return printable(Deno.inspect(value));
-}
-
-/** Opens the channel of a process that may not read where it is. */
-async function findChannel(): Promise<BarrierChannel> {
-  if (mayRead(CHANNEL_VARIABLE) || Deno.build.os === "windows") {
-    throw new Deno.errors.NotFound(`Cannot inherit a barrier: ${NOBODY}`);
-  }
-  try {
-    return await openChannel("fd");
-  } catch (cause) {
-    throw new Deno.errors.NotFound(
-      `Cannot inherit a barrier: ${NOBODY}; if ${CHANNEL_VARIABLE} names it, use --allow-env=${CHANNEL_VARIABLE}`,
-      { cause },
-    );
-  }
-}
-
-async function openChannel(name: string): Promise<BarrierChannel> {
-  if (name === "stdio") {
-    return new StdioChannel();
-  }
-  const fd = channelFd(name);
+async function openChannel(name: string | undefined): Promise<BarrierChannel> {
+  if (name === undefined) return await findChannel();
+  if (name === "stdio") return new StdioChannel();
+  const fd = typeof name === "string" ? channelFd(name) : undefined;
   if (fd === undefined) {
     throw new TypeError(
       `Cannot inherit a barrier: the channel must be "fd", "fd:N" with a number from ${CHANNEL_FD} on, or "stdio", received ${
@@ -206,7 +196,28 @@ async function openChannel(name: string): Promise<BarrierChannel> {
       }`,
     );
   }
-  // It is large, and a child over "stdio" does not need it.
+  // This module is large, and a child over "stdio" does not need it.
   const { InheritedChannel } = await import("./src/channels/socket.ts");
-  return await InheritedChannel.from(fd);
+  const channel = await InheritedChannel.from(fd);
+  setInheritedFd(fd);
+  return channel;
+}
+
+/** Opens the channel of a process where no variable names it. */
+async function findChannel(): Promise<BarrierChannel> {
+  const mayAsk = mayRead(CHANNEL_VARIABLE);
+  let cause: unknown;
+  if (!mayAsk && !isWindows()) {
+    try {
+      return await openChannel("fd");
+    } catch (error) {
+      cause = error;
+    }
+  }
+  const advice = mayAsk ? "" : `use --allow-env=${CHANNEL_VARIABLE} or `;
+  throw hostError(
+    "NotFound",
+    `Cannot inherit a barrier: this process was not started by spawnWithBarrier(); if it was, ${advice}pass the 'channel' option`,
+    cause === undefined ? {} : { cause },
+  );
 }

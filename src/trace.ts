@@ -34,6 +34,7 @@
 
 import type { BarrierEvent, BarrierObserver } from "./barrier/observer.ts";
 import { cut, describe, encode } from "./barrier/lines.ts";
+import { processId, writeError } from "./runtime/host.ts";
 import { wallClock } from "./runtime/timers.ts";
 
 /** How many characters of a note or a reason are shown. */
@@ -59,9 +60,9 @@ export function print(who: string, event: BarrierEvent, time: number): void {
   if (what === undefined) return;
   const more = text ? `: ${cut(text, TEXT_MAX)}` : "";
   try {
-    Deno.stderr.writeSync(
+    writeError(
       encode(
-        `${stamp(time)} barrier ${Deno.pid} ${who}: ${what}${more}\n`,
+        `${stamp(time)} barrier ${processId()} ${who}: ${what}${more}\n`,
       ),
     );
   } catch {

@@ -1,7 +1,13 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { spawnWithBarrier } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { inheritBarrier, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
@@ -103,11 +109,11 @@ for (
   const [permissions, message] of [
     [
       [],
-      "this process was not started by spawnWithBarrier(); if it was, pass 'channel'; if BARRIER_CHANNEL names it, use --allow-env=BARRIER_CHANNEL",
+      "this process was not started by spawnWithBarrier(); if it was, use --allow-env=BARRIER_CHANNEL or pass the 'channel' option",
     ],
     [
       ["--allow-env"],
-      "this process was not started by spawnWithBarrier(); if it was, pass 'channel'",
+      "this process was not started by spawnWithBarrier(); if it was, pass the 'channel' option",
     ],
   ] as const
 ) {
@@ -222,3 +228,99 @@ Deno.test("inheritBarrier() finds the channel of a child without permissions tha
   `);
   assertEquals({ stdout, stderr }, { stdout: "ready\n", stderr: "" });
 });
+
+/** Runs its arguments, and closes all descriptors but 0, 1 and 2, as npm does. */
+const SUBPROCESS =
+  "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))";
+
+for (const permissions of [["--allow-env"], []]) {
+  Deno.test({
+    name:
+      `inheritBarrier() finds no channel below a program that closes descriptors, with ${
+        permissions[0] ?? "no permission"
+      }`,
+    ignore: !isInstalled("python3"),
+    async fn() {
+      const module = inheritingModule(`
+        const { name, message } = await inheritBarrier().catch((error) => error);
+        console.log(name, message);
+        console.log(await inheritBarrier({ optional: true }));
+        console.log(await inheritBarrier({ optional: true, channel: "fd" }));
+      `);
+      const deno = [
+        Deno.execPath(),
+        "run",
+        "--no-prompt",
+        ...permissions,
+        module,
+      ];
+      await using child = spawnWithBarrier(
+        ["python3", "-c", SUBPROCESS, ...deno],
+        { stdout: "piped" },
+      );
+      const [error, ...results] = (await child.stdout.text()).split("\n");
+      assertEquals(results, ["undefined", "undefined", ""]);
+      assertStringIncludes(
+        error!,
+        permissions.length > 0
+          ? 'BadResource Cannot inherit a barrier: file descriptor 3 is not a pipe or a connected socket; if a program between this one and its parent closed it (npm, python3, sudo), use the channel "stdio"'
+          : "NotFound Cannot inherit a barrier: this process was not started by spawnWithBarrier(); if it was, use --allow-env",
+      );
+    },
+  });
+}
+
+Deno.test("inheritBarrier() takes a BARRIER_CHANNEL that is empty for one that is not set", async () => {
+  const module = inheritingModule(`
+    console.log(await inheritBarrier({ optional: true }));
+    console.log(Deno.env.get("BARRIER_CHANNEL"));
+    Deno.env.set("BARRIER_CHANNEL", "");
+    await inheritBarrier().catch((error) => console.log(error.name));
+  `);
+  const { stdout } = await run(
+    [Deno.execPath(), "run", "--allow-env", module],
+    { env: { BARRIER_CHANNEL: "" } },
+  );
+  assertEquals(stdout, "undefined\nundefined\nNotFound\n");
+});
+
+test("inheritBarrier() removes the variables also where a barrier is optional and missing", async () => {
+  const { stdout } = await runParent(
+    `
+    Deno.env.set("BARRIER_CHANNEL", "fd:3");
+    Deno.env.set("BARRIER_STATE", "1");
+    await inheritBarrier({ optional: true });
+    console.log(Deno.env.get("BARRIER_CHANNEL"), Deno.env.get("BARRIER_STATE"));
+    `,
+    ["--allow-env"],
+  );
+  assertEquals(stdout, "undefined undefined\n");
+});
+
+Deno.test("inheritBarrier() cuts a long value of a variable in its error", async () => {
+  for (const variable of ["BARRIER_CHANNEL", "BARRIER_STATE"]) {
+    const { stdout } = await run(
+      [
+        Deno.execPath(),
+        "run",
+        "--allow-env",
+        inheritingModule(
+          "await inheritBarrier().catch((error) => console.log(error.message));",
+        ),
+      ],
+      { env: { [variable]: "x".repeat(10_000) } },
+    );
+    assertStringIncludes(stdout, 'received "xxx');
+    assertLess(stdout.length, 300);
+  }
+});
+
+for (const channel of [5, Symbol("a"), {}, ""]) {
+  Deno.test(`inheritBarrier() rejects with a TypeError for the channel ${String(channel)}`, async () => {
+    await assertRejects(
+      () => inheritBarrier({ channel: channel as "fd", optional: true }),
+      TypeError,
+      "the channel must be",
+    );
+  });
+}

@@ -58,6 +58,7 @@ const BARRIER = [
 ];
 const INHERIT = [
   "inherit.ts",
+  "src/runtime/host.ts",
   "src/channels/environment.ts",
   "src/channels/stdio.ts",
   ...BARRIER,
@@ -69,6 +70,7 @@ const SOCKET_CHANNEL = [
   "src/channels/paced.ts",
   "src/channels/socket.ts",
   "src/runtime/at_exit.ts",
+  "src/runtime/host.ts",
   "src/runtime/socket.ts",
   "src/runtime/timers.ts",
 ];

@@ -190,7 +190,7 @@ for (
       "fd:7",
       "BadResource Cannot inherit a barrier: file descriptor 7 is not a pipe or a connected socket",
     ],
-    ["\x1b[31m\u202e", 'received "\\x1b[31m'],
+    ["\x1b[31m\u202e", 'received "\\u001b[31m'],
   ] as const
 ) {
   test(`inheritBarrier() rejects for BARRIER_CHANNEL=${json(channel)}, and the process goes on`, async () => {

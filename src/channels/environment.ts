@@ -21,21 +21,17 @@ export function channelFd(name: string): number | undefined {
   return digits === null || fd < CHANNEL_FD ? undefined : fd;
 }
 
-/** Reads a variable if that is allowed. */
-export function readVariable(variable: string): string | undefined {
-  // At a terminal, Deno would ask the user. Elsewhere it throws immediately, which
-  // saves a child a query that takes as long as all the rest of this.
-  if (Deno.stdin.isTerminal() && !mayRead(variable)) return undefined;
-  try {
-    return Deno.env.get(variable);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
+let inherited: number | undefined;
+
+/** Remembers the descriptor that this process's own barrier came with. */
+export function setInheritedFd(fd: number): void {
+  inherited = fd;
 }
 
-/** Whether a variable may be read without asking the user. */
-export function mayRead(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
+/**
+ * Returns the descriptor that this process's own barrier came with, if any. It must
+ * not be passed on to a child process, which could read what is meant for this one.
+ */
+export function inheritedFd(): number | undefined {
+  return inherited;
 }

@@ -10,8 +10,20 @@
  */
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
-import { RECORD_SEPARATOR } from "../barrier/lines.ts";
+import { BarrierAbortedError } from "../barrier/error.ts";
+import { describe, printable, RECORD_SEPARATOR } from "../barrier/lines.ts";
 import { PacedReceiver } from "./paced.ts";
+
+/**
+ * How long, in milliseconds, to wait before the next write to a stdout that is full
+ * and that another process made non-blocking. Others block for as long as needed.
+ */
+const WRITE_RETRY = 1;
+
+/** Blocks this thread for some milliseconds. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 /** Whether this process's stdin is its channel, and not for programs below it. */
 let stdinIsChannel = false;
@@ -47,9 +59,32 @@ export class StdioChannel implements BarrierChannel {
       try {
         rest = rest.subarray(Deno.stdout.writeSync(rest));
       } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock)) return; // it is gone
+        if (!(error instanceof Deno.errors.WouldBlock)) {
+          return this.#fail(error);
+        }
+        sleep(WRITE_RETRY);
       }
     }
+  }
+
+  /**
+   * Reports that stdout takes no more, after the call that found out. If the reason
+   * is that the parent exited, the end of stdin reports that, after everything that
+   * the parent had sent.
+   */
+  #fail(cause: unknown): void {
+    if (cause instanceof Deno.errors.BrokenPipe) return;
+    const message = `Cannot write to stdout: ${describe(cause)}`;
+    queueMicrotask(() => {
+      this.#receiver?.hangUp(
+        new BarrierAbortedError(printable(message), {
+          kind: "closed",
+          side: "peer",
+          cause,
+        }),
+      );
+      this.#receiver = undefined;
+    });
   }
 
   /**

@@ -5,6 +5,7 @@
  * so what only a parent needs stands in other files.
  */
 
+import { hostError } from "./host.ts";
 import type { OnReadOpts, Socket } from "node:net";
 
 /** How many bytes one read takes at most. */
@@ -52,8 +53,9 @@ export async function openInheritedSocket(
     socket.destroy();
     throw new Error("it is a socket that listens");
   } catch (cause) {
-    throw new Deno.errors.BadResource(
-      `Cannot inherit a barrier: file descriptor ${fd} is not a pipe or a connected socket; start this program with spawnWithBarrier(), or pass 'channel'`,
+    throw hostError(
+      "BadResource",
+      `Cannot inherit a barrier: file descriptor ${fd} is not a pipe or a connected socket; if a program between this one and its parent closed it (npm, python3, sudo), use the channel "stdio"`,
       { cause },
     );
   }

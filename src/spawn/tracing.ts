@@ -8,7 +8,8 @@
  */
 
 import type { BarrierEvent, BarrierObserver } from "../barrier/observer.ts";
-import { readVariable, TRACE_VARIABLE } from "../channels/environment.ts";
+import { TRACE_VARIABLE } from "../channels/environment.ts";
+import { readVariable } from "../runtime/host.ts";
 import { wallClock } from "../runtime/timers.ts";
 
 type Trace = typeof import("../trace.ts");
