@@ -2,12 +2,14 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { descriptors, launch } from "../src/spawn/launch.ts";
+import { spawnWithBarrier } from "../mod.ts";
 import { resolve } from "../src/spawn/options.ts";
+import { json, parentModule } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
 /** The child's descriptors, as Node calls them. */
-function descriptorsOf(options: object): string {
-  return descriptors(resolve(["sh"], options)).join(" ");
+function descriptorsOf(options: object, own?: number): string {
+  return descriptors(resolve(["sh"], options), own).join(" ");
 }
 
 test("descriptors() has the channel after stdin, stdout and stderr", () => {
@@ -23,6 +25,47 @@ test("descriptors() has the channel after stdin, stdout and stderr", () => {
     assertEquals(descriptorsOf({ ...streams, ...options }), expected);
   }
 });
+
+test("descriptors() gives a child the null device for this process's own channel", () => {
+  const streams = { stdin: "null", stdout: "null", stderr: "null" };
+  const cases: [channel: string, own: number, descriptors: string][] = [
+    ["fd", 3, "ignore ignore ignore pipe"],
+    ["fd", 5, "ignore ignore ignore pipe inherit ignore"],
+    ["fd:4", 3, "ignore ignore ignore ignore pipe"],
+    ["stdio", 3, "pipe pipe ignore ignore"],
+    ["stdio", 4, "pipe pipe ignore inherit ignore"],
+  ];
+  for (const [channel, own, expected] of cases) {
+    assertEquals(descriptorsOf({ ...streams, channel }, own), expected);
+  }
+});
+
+for (const channel of ["fd:4", "stdio"]) {
+  test(`descriptors() keeps a grandchild over "${channel}" from reading what is for its parent`, async () => {
+    const script = "cat <&3; echo nothing";
+    const child = parentModule(`
+      const barrier = await inheritBarrier();
+      barrier.place();
+      const grandchild = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+        channel: ${json(channel)},
+        stdout: "piped",
+        stderr: "null",
+      });
+      const output = await grandchild.stdout.text();
+      await barrier.waitNext();
+      barrier.place(\`\${output.trim()}, but \${barrier.note} for its parent\`);
+    `);
+    await using process = spawnWithBarrier(child, {
+      permissions: { run: true, env: true },
+    });
+    await process.receive();
+    process.place("a secret");
+    assertEquals(
+      await process.receive(),
+      "nothing, but a secret for its parent",
+    );
+  });
+}
 
 test("descriptors() has a pipe for every stream that this process reads or writes", () => {
   const cases: [options: object, descriptors: string][] = [

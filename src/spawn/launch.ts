@@ -2,7 +2,7 @@
 
 /* Starts a process from its plan. */
 
-import { CHANNEL_FD } from "../channels/environment.ts";
+import { inheritedFd } from "../channels/environment.ts";
 import { isStdinChannel } from "../channels/stdio.ts";
 import { spawnOrThrow } from "../runtime/process.ts";
 import { commandLine } from "./command_line.ts";
@@ -60,25 +60,33 @@ function socketOf(stream: unknown): Socket | undefined {
 /** What Node calls a descriptor of a child. "ignore" is the null device. */
 type NodeStdio = "inherit" | "pipe" | "ignore";
 
-/** The child's descriptors, from 0 on. */
+/**
+ * The child's descriptors, from 0 on.
+ *
+ * @param own The descriptor of this process's own barrier, if any. A child must
+ * not read what is meant for this process.
+ */
 export function descriptors(
   { fd, stdin, stdout, stderr, readyLine }: Pick<
     Plan,
     "fd" | "stdin" | "stdout" | "stderr" | "readyLine"
   >,
+  own: number | undefined = inheritedFd(),
 ): NodeStdio[] {
   const isRead = readyLine !== undefined;
-  if (fd === undefined) return ["pipe", "pipe", nodeOutput(stderr, isRead)];
+  const stdio: NodeStdio[] = fd === undefined
+    ? ["pipe", "pipe", nodeOutput(stderr, isRead)]
+    : [
+      nodeInput(stdin),
+      nodeOutput(stdout, isRead),
+      nodeOutput(stderr, isRead),
+    ];
   // The descriptors in between stay as they are: another program may have given
   // them to the child, as `make` does with those of its job server.
-  const between = new Array<NodeStdio>(fd - CHANNEL_FD).fill("inherit");
-  return [
-    nodeInput(stdin),
-    nodeOutput(stdout, isRead),
-    nodeOutput(stderr, isRead),
-    ...between,
-    "pipe",
-  ];
+  while (stdio.length <= Math.max(fd ?? 0, own ?? 0)) stdio.push("inherit");
+  if (own !== undefined) stdio[own] = "ignore";
+  if (fd !== undefined) stdio[fd] = "pipe";
+  return stdio;
 }
 
 function nodeInput(stdin: Input): NodeStdio {
