@@ -26,14 +26,14 @@ test("descriptors() has the channel after stdin, stdout and stderr", () => {
   }
 });
 
-test("descriptors() gives a child the null device for this process's own channel", () => {
+test("descriptors() gives a child another pipe in place of this process's own channel", () => {
   const streams = { stdin: "null", stdout: "null", stderr: "null" };
   const cases: [channel: string, own: number, descriptors: string][] = [
     ["fd", 3, "ignore ignore ignore pipe"],
-    ["fd", 5, "ignore ignore ignore pipe inherit ignore"],
-    ["fd:4", 3, "ignore ignore ignore ignore pipe"],
-    ["stdio", 3, "pipe pipe ignore ignore"],
-    ["stdio", 4, "pipe pipe ignore inherit ignore"],
+    ["fd", 5, "ignore ignore ignore pipe inherit pipe"],
+    ["fd:4", 3, "ignore ignore ignore pipe pipe"],
+    ["stdio", 3, "pipe pipe ignore pipe"],
+    ["stdio", 4, "pipe pipe ignore inherit pipe"],
   ];
   for (const [channel, own, expected] of cases) {
     assertEquals(descriptorsOf({ ...streams, channel }, own), expected);
@@ -41,7 +41,7 @@ test("descriptors() gives a child the null device for this process's own channel
 });
 
 for (const channel of ["fd:4", "stdio"]) {
-  test(`descriptors() keeps a grandchild over "${channel}" from reading what is for its parent`, async () => {
+  test(`launch() keeps a grandchild over "${channel}" from reading what is for its parent`, async () => {
     const script = "cat <&3; echo nothing";
     const child = parentModule(`
       const barrier = await inheritBarrier();

@@ -44,6 +44,8 @@ export function launch(plan: Plan): Launched {
   } catch (cause) {
     throw spawnError(cause, plan);
   }
+  const own = inheritedFd();
+  if (own !== undefined && own !== fd) socketOf(process.stdio[own])?.destroy();
   return {
     process,
     socket: fd === undefined ? undefined : process.stdio[fd] as Socket,
@@ -64,7 +66,9 @@ type NodeStdio = "inherit" | "pipe" | "ignore";
  * The child's descriptors, from 0 on.
  *
  * @param own The descriptor of this process's own barrier, if any. A child must
- * not read what is meant for this process.
+ * not read what is meant for this process, so it gets a pipe that is closed. The
+ * null device would do, but Deno lets a child inherit an "ignore" from 3 on (2.9,
+ * not reported upstream).
  */
 export function descriptors(
   { fd, stdin, stdout, stderr, readyLine }: Pick<
@@ -84,7 +88,7 @@ export function descriptors(
   // The descriptors in between stay as they are: another program may have given
   // them to the child, as `make` does with those of its job server.
   while (stdio.length <= Math.max(fd ?? 0, own ?? 0)) stdio.push("inherit");
-  if (own !== undefined) stdio[own] = "ignore";
+  if (own !== undefined) stdio[own] = "pipe";
   if (fd !== undefined) stdio[fd] = "pipe";
   return stdio;
 }
