@@ -63,7 +63,7 @@ for (
     [
       "has no reader, after what the parent had sent",
       '"$@" | true',
-      /^true last words\nfalse Peer hung up\n$/,
+      /^true last words\nfalse Peer hung up: it exited or destroyed its barrier\n$/,
     ],
   ] as const
 ) {
