@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { Barrier, spawnWithBarrier } from "../mod.ts";
+import { type Barrier, spawnWithBarrier } from "../mod.ts";
 import { channelFd } from "../src/channels/environment.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { childModule, shell } from "./_helpers/scripts.ts";
