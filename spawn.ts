@@ -334,8 +334,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    *    suspended, and waits `stopGracePeriod`.
    * 3. Sends `SIGKILL`.
    *
-   * Output that has not been written half a second after these times is not
-   * waited for. Further calls return the same promise.
+   * After the exit, it waits at most `stopGracePeriod` and half a second until
+   * the output is written. Further calls return the same promise.
    *
    * @returns A promise that resolves when the process has exited.
    * @throws {Deno.errors.PermissionDenied} If the system refuses a signal.

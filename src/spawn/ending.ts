@@ -62,9 +62,10 @@ export async function stop(
     }
   }
   await child.exited;
-  await within(Math.max(0, deadline - now()), child.finished, {
-    persistent: true,
-  });
+  // A reader of this process's stdout that has stopped reading is no reason to
+  // use up the time that the child did not need.
+  const left = Math.min(deadline - now(), stopGracePeriod + LAST_GRACE);
+  await within(Math.max(0, left), child.finished, { persistent: true });
 }
 
 /** Waits until a child and its process group are gone, but at most for the time. */
