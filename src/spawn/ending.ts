@@ -62,8 +62,8 @@ export async function stop(
     }
   }
   await child.exited;
-  // A reader of this process's stdout that has stopped reading is no reason to
-  // use up the time that the child did not need.
+  // If a reader of this process's stdout has stopped reading, the time that the
+  // child did not need is not spent on it.
   const left = Math.min(deadline - now(), stopGracePeriod + LAST_GRACE);
   await within(Math.max(0, left), child.finished, { persistent: true });
 }
