@@ -2,12 +2,13 @@
 
 /* The command line of a child: a command's own, or the one that runs a module. */
 
-import { CHANNEL_VARIABLE, TRACE_VARIABLE } from "../channels/environment.ts";
+import {
+  CHANNEL_FD,
+  CHANNEL_VARIABLE,
+  TRACE_VARIABLE,
+} from "../channels/environment.ts";
 import { moduleCommand } from "../runtime/process.ts";
 import type { Plan } from "./options.ts";
-
-/** A descriptor that a module looks at without having to read a variable. */
-const DEFAULT_FD = 3;
 
 /** Makes a command line, the program first. */
 export function commandLine(
@@ -16,7 +17,8 @@ export function commandLine(
   const { program, args } = plan;
   if (program.kind === "command") return [...program.words, ...args];
   const variables = [
-    ...plan.fd === DEFAULT_FD ? [] : [CHANNEL_VARIABLE],
+    // A module looks at this descriptor without having to read a variable.
+    ...plan.fd === CHANNEL_FD ? [] : [CHANNEL_VARIABLE],
     ...plan.env[TRACE_VARIABLE] === "1" ? [TRACE_VARIABLE] : [],
   ];
   const flags = variables.length === 0 || program.flags.some(decidesOnEnv)
