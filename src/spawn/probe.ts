@@ -115,7 +115,7 @@ function describe(error: unknown): string {
 }
 
 /** Waits for a promise, but rejects with a signal's reason once that is aborted. */
-async function unlessAborted<T>(
+export async function unlessAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {

@@ -12,6 +12,7 @@ import {
   setTimeout,
 } from "../runtime/timers.ts";
 import { milliseconds, type Plan } from "./options.ts";
+import { unlessAborted } from "./probe.ts";
 import type { Streams } from "./streams.ts";
 
 /** How long, in milliseconds, `ready()` waits by default. */
@@ -102,7 +103,8 @@ export class Readiness {
     const waiting = new EventLoopReference();
     waiting.hold(true);
     try {
-      const ending = await unlessAborted(status, signal);
+      const ending = await (refused(signal) ??
+        (signal ? unlessAborted(status, signal) : status));
       if (!ending.success) throw this.exitError(ending);
     } finally {
       waiting.hold(false);
@@ -208,20 +210,4 @@ export class Readiness {
 
 function howItExited({ code, signal }: ExitStatus): string {
   return signal ? `was killed by ${signal}` : `exited with code ${code}`;
-}
-
-/** Waits for a promise that does not reject, unless a signal is aborted. */
-function unlessAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return promise;
-  return refused(signal) ?? new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then((value) => {
-      signal.removeEventListener("abort", onAbort);
-      resolve(value);
-    });
-  });
 }
