@@ -96,7 +96,7 @@ export interface SpawnCommandOptions {
    * replaced with spaces. At most 4 KiB of a line are tested. Match whole words:
    * `/ready/` also matches "already in use", `/\bready\b/` does not.
    *
-   * The program has to stay in the foreground. Closing its descriptors does not
+   * The program must stay in the foreground. Closing its descriptors does not
    * end the barrier: it ends when the process has exited and all of its output
    * has been read. At least one of `stdout` and `stderr` must not be
    * `"inherit"`.
@@ -141,9 +141,9 @@ export interface SpawnCommandOptions {
    * Whether the child is stopped when this process ends. Without it, a child that
    * does not use its barrier keeps running as an orphan.
    *
-   * - `SIGINT`, `SIGTERM` and `SIGHUP` first stop all such children, as `await
-   *   using` does, and then end this process. A second signal kills them and this
-   *   process immediately.
+   * - `SIGINT`, `SIGTERM` and `SIGHUP` first stop all such children, as `stop()`
+   *   does, and then end this process. A second signal kills them and this process
+   *   immediately.
    * - `Deno.exit()` and a restart of `deno run --watch` send `stopSignal`.
    * - After an uncaught error, Deno kills the child, but not the rest of its process
    *   group.
@@ -192,7 +192,7 @@ export interface SpawnModuleOptions extends SpawnCommandOptions {
    * `BARRIER_CHANNEL`, which names its channel.
    *
    * Unlike a worker, a module may always import from Deno's default hosts
-   * (`jsr.io`, `deno.land` and others), because a child has to import this
+   * (`jsr.io`, `deno.land` and others), because a child must import this
    * library from there. `denoArgs: ["--cached-only"]` limits that to what is
    * already cached, `["--no-remote", "--no-npm"]` to local files.
    *
@@ -434,7 +434,7 @@ export function spawnWithBarrier(
   try {
     return new ChildProcess(plan, launched);
   } catch (error) {
-    // Nobody would own the process.
+    // Otherwise the process would run without an owner.
     launched.process.kill("SIGKILL");
     throw error;
   }

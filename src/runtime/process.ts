@@ -10,9 +10,9 @@ import type { ChildProcess, SpawnOptions } from "node:child_process";
  * Node's `spawn()` reports most failures in an event, later, and the error of
  * its "spawn" channel of diagnostics immediately.
  *
- * For one thing there is no detour: where the system refuses a process (its
- * directory is missing, there are too many of them), Deno loses this side's end
- * of an extra descriptor (2.9), which then stays open.
+ * One fault remains. If the system refuses to start a process because its
+ * directory is missing or there are too many processes, Deno (2.9) leaks this
+ * side's end of an extra descriptor.
  *
  * Remove when `Deno.Command` can hand descriptors on (denoland/deno#6529 asks for
  * raw descriptors).
@@ -57,11 +57,11 @@ export function spawnOrThrow(
 /**
  * Spells a command so that it is run as it is.
  *
- * `node:child_process` takes a command that is Deno for one that is meant for
+ * If a command is Deno, `node:child_process` treats it as one that is meant for
  * Node, and adds `--allow-all` to its arguments (for `deno run` since
- * denoland/deno#35443, in 2.9), here and further on in the words of any command.
- * It knows Deno by the spelling of its path, and an argument by comparing
- * strings.
+ * denoland/deno#35443, in 2.9). It does so as well where Deno is an argument of
+ * another command. It recognizes Deno by the spelling of its path, and an
+ * argument by comparing strings.
  *
  * Remove when an option turns that off.
  */
@@ -93,13 +93,13 @@ function verbatimOptions(options: SpawnOptions): SpawnOptions {
 }
 
 /**
- * The words that run a Deno module, and never anything else.
+ * Returns the command line that runs a Deno module, and never anything else.
  *
- * `deno run x` falls back to a task or a script called `x`, in a `deno.json` or
- * `package.json` of the working directory, where there is no module of that name
- * (since 2.0, denoland/deno#24891); that runs in a shell, with no permission
- * asked, and a script can have any name, also that of a URL. Without the word
- * `run`, Deno takes the same flags and has no such fallback.
+ * If there is no module called `x`, `deno run x` runs a task or a script of that
+ * name from the `deno.json` or `package.json` of the working directory (since
+ * 2.0, denoland/deno#24891). That runs in a shell, outside the sandbox, and a
+ * script can have any name, even a URL. Without the word `run`, Deno accepts the
+ * same flags and runs no tasks.
  *
  * Remove when `deno run` has a flag to run only modules.
  */
@@ -114,10 +114,10 @@ export function moduleCommand(
 /**
  * Sends a signal to a process, any number of times.
  *
- * Deno's `kill()` works once, takes its signal for the cause of death whatever
- * that was (denoland/deno#36643, since 1.30), destroys the process's stdin, and
- * returns `false` both for a process that has exited and for one that this user
- * may not signal.
+ * Deno's `kill()` works only once, reports its signal as the cause of death
+ * whatever that was (denoland/deno#36643, since 1.30), and destroys the process's
+ * stdin. It returns `false` both for a process that has exited and for one that
+ * this user is not allowed to signal.
  *
  * Remove when that issue is closed, except for the last point.
  *

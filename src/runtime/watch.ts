@@ -27,6 +27,6 @@ function mayBeWatched(): boolean {
     if (state !== "granted") return true;
     return /\0--(?:watch|hmr)/.test(Deno.readTextFileSync(path));
   } catch {
-    return true; // there is no such file, or it takes more than a permission
+    return true; // the file does not exist, or the system denies access
   }
 }

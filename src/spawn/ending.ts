@@ -14,8 +14,8 @@ import { isInterrupted } from "./signals.ts";
 const LAST_GRACE = 500;
 
 /**
- * How long, in milliseconds, a child at least has to exit that has received the
- * same Ctrl-C from the terminal, because many take a second signal for "now".
+ * The least time, in milliseconds, that a child has to exit after the terminal
+ * has sent it the same Ctrl-C, because many treat a second signal as "now".
  */
 const INTERRUPT_GRACE = 1_000;
 
@@ -92,8 +92,8 @@ async function sendIfThere(
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     if (!(error.cause instanceof Deno.errors.NotCapable)) return;
-    // Either the child has exited, or the system has refused the signal; this
-    // process is not allowed to ask which.
+    // Either the child has exited, or the system has refused the signal. This
+    // process is not allowed to find out which.
     let hasExited = false;
     const noticed = exited.then(() => hasExited = true);
     await within(LAST_GRACE, noticed, { persistent: true });

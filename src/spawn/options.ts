@@ -29,7 +29,7 @@ import {
 } from "./ready_url.ts";
 import { filePath, reader } from "./values.ts";
 
-/** What a child is started from, with every option checked and in place. */
+/** How to start a child: every option, checked and with its default. */
 export interface Plan {
   /** What errors and traces call the child. */
   readonly name: string;
@@ -47,7 +47,7 @@ export interface Plan {
   readonly stdout: BarrierOutput;
   readonly stderr: BarrierOutput;
   readonly readyLine: RegExp | undefined;
-  /** What `readyUrl` and `readyWhen` ask for, each of which counts. */
+  /** The probes of `readyUrl` and `readyWhen`, each of which counts. */
   readonly probes: readonly Probe[];
   readonly processGroup: boolean;
   readonly endWithParent: boolean;
@@ -67,13 +67,13 @@ export type Input = "inherit" | "piped" | "null";
  * - `"forward"`: to this process's own stdout or stderr. For the child it is a
  *   pipe.
  * - `"piped"`: to a stream for the caller. At most 16 MiB of unread output is
- *   buffered; then the child has to wait.
+ *   buffered; then the child must wait.
  * - `"inherit"`: it is shared with this process, including its terminal, so the
  *   child can outlive this process.
  * - `"null"`: it is discarded.
- * - `"errorTail"`: nobody sees it, but its last lines stand in the errors of this
- *   process: at most 20 lines and 4 KiB, without control characters.
- * - a function: it is called with each line, including its colors but without its
+ * - `"errorTail"`: it is hidden, except that the errors of this process quote its
+ *   last lines: at most 20 lines and 4 KiB, without control characters.
+ * - A function: it is called with each line, including its colors but without its
  *   line ending. A line longer than 64 KiB comes in pieces. Lines printed before
  *   a barrier come before a wait for that barrier resolves. What the function
  *   throws is passed to `reportError`.

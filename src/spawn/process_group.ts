@@ -50,7 +50,7 @@ export class SignalTarget {
   /**
    * Sends a signal.
    *
-   * @throws {TypeError} If there is nobody left to send it to, or it is not a
+   * @throws {TypeError} If the process has already exited, or it is not a
    * signal.
    * @throws {Deno.errors.PermissionDenied} If the system refuses.
    * @throws {Deno.errors.NotCapable} If this process may no longer signal the

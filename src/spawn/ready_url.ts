@@ -246,7 +246,7 @@ export function tryUrl(
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof FinalProbeError) throw error;
-        // What a server answered says more than that there is none.
+        // An answer explains more than a failed connection.
         if (!(failure instanceof AnswerError)) failure = error;
       }
     }
@@ -365,7 +365,7 @@ async function readStatus(conn: Deno.Conn): Promise<number> {
   );
 }
 
-/** Reads what follows, without an end where there is none. Does not reject. */
+/** Reads the rest of a response until its end or a limit. Does not reject. */
 async function readToEnd(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(READ_BUFFER);
   try {

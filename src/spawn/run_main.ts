@@ -34,21 +34,21 @@ const SIGNAL_GRACE = 200;
  * 3. This process dies of the signal, so that a shell sees the code 130, 143 or
  *    129. Where another listener prevents that, it exits with that code.
  *
- * What `main` throws after the signal is printed, unless it comes of the signal:
- * the reason of `signal`, an error whose causes lead to it, or the error of a
- * child that has died of the same signal.
+ * An error that `main` throws after the signal is printed, unless it is a
+ * consequence of the signal: the reason of `signal`, an error whose causes
+ * include it, or the error of a child that was killed by the same signal.
  *
  * A second signal kills all children and this process immediately. Signals that
  * arrive within 200 ms count as one, because `deno task` and `npm run` pass on a
  * Ctrl-C that the terminal has sent already. If stopping takes longer than a
  * second, a line on stderr says what it waits for.
  *
- * While `main` runs, its children are stopped by its blocks alone, and
- * `endWithParent` means nothing until it has ended. On Windows the signals are
- * SIGINT and SIGBREAK (Ctrl-Break).
+ * While `main` runs, only its blocks stop its children; `endWithParent` has no
+ * effect until `main` has ended. On Windows the signals are SIGINT and SIGBREAK
+ * (Ctrl-Break).
  *
  * @typeParam T What `main` returns.
- * @param main The function. Its `signal` is aborted when the program has to end.
+ * @param main The function. Its `signal` is aborted when the program must end.
  * @returns What `main` returns, or resolves to, if no signal arrives.
  * @throws {TypeError} If `main` is not a function.
  * @throws What `main` throws, if no signal arrives.
@@ -131,12 +131,12 @@ class Stop {
     this.#received.resolve();
   }
 
-  /** What nobody waits for fails for the same reasons as what `main` waits for. */
+  /** Promises that nothing waits for reject for the same reasons as `main`. */
   readonly #onRejection = (event: PromiseRejectionEvent): void => {
     if (this.unexplained(event.reason).length === 0) event.preventDefault();
   };
 
-  /** The errors in one that do not come of the signal. */
+  /** Returns the parts of an error that are not a consequence of the signal. */
   unexplained(error: unknown): unknown[] {
     return unexplained(
       error,
@@ -146,20 +146,20 @@ class Stop {
     );
   }
 
-  /** Says that the function has ended. */
+  /** Reports that the function has ended. */
   end(): void {
     this.#remove();
     this.#ended.resolve();
   }
 }
 
-/** Whether an error says that a child has died of a signal like this process's. */
+/** Whether an error reports that a child was killed by such a signal. */
 function isSignalDeath(error: unknown): boolean {
   return error instanceof BarrierAbortedError && error.status !== undefined &&
     hasDiedOfSignal(error.status);
 }
 
-/** Whether an error says that this side has stopped a child. */
+/** Whether an error reports that this side has stopped a child. */
 function isDestroyed(error: unknown): boolean {
   return error instanceof BarrierAbortedError && error.kind === "destroyed";
 }
@@ -187,7 +187,7 @@ function unexplained(
   return rest(error.cause).length === 0 ? [] : [error];
 }
 
-/** Says on stderr what stopping waits for. */
+/** Prints to stderr what stopping waits for. */
 function printPatience(): void {
   const labels = registeredChildren().map(({ label }) => label);
   const shown = labels.slice(0, NAMES_MAX);

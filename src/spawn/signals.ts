@@ -1,11 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * What becomes of children when a signal, `Deno.exit()` or a restart by
- * `--watch` ends this process.
+ * Stops children when a signal, `Deno.exit()` or a restart by `--watch` ends this
+ * process.
  *
- * The listeners exist only while there is something to do at a signal: a child
- * with `endWithParent`, or a main function that runs.
+ * The signal listeners exist only while they are needed: while a child with
+ * `endWithParent` or a main function runs.
  */
 
 import type { ExitStatus } from "../barrier/error.ts";
@@ -26,16 +26,16 @@ const NUMBERS: Record<EndSignal, number> = {
 };
 
 /**
- * How long, in milliseconds, the same request to end can take to arrive again.
- * `deno task` and `npm run` pass on a Ctrl-C that the terminal has sent already,
- * `--watch` adds a SIGTERM, and a terminal that is closed sends SIGHUP twice.
+ * How long, in milliseconds, further signals count as the first one. `deno task`
+ * and `npm run` repeat a Ctrl-C that the terminal has sent already, `--watch`
+ * adds a SIGTERM, and a terminal that is closed sends SIGHUP twice.
  */
 const REPEAT_MAX = 200;
 
 /** How long, in milliseconds, this process may take to die of a signal. */
 const DEATH_GRACE = 500;
 
-/** How often children are stopped that are started while others are. */
+/** How many times to look for children that were started during the stopping. */
 const ROUNDS = 3;
 
 /** A child, as far as the end of this process concerns it. */
@@ -45,15 +45,15 @@ export interface Stoppable {
   /** Stops it as `await using` does. */
   stop(): Promise<void>;
   /**
-   * Sends it `stopSignal`, while this process ends: by then nobody can wait for
-   * it, and it must be left to stop by itself.
+   * Sends it `stopSignal` while this process exits. This process cannot wait for
+   * it any more, so it must be left to stop by itself.
    */
   signalStop(): void;
   /** Sends it SIGKILL. */
   kill(): void;
 }
 
-/** A main function that runs, and does what a signal asks for. */
+/** A main function that runs, and can be asked to end. */
 export interface Main {
   /** Resolves when the function has ended. */
   readonly ended: Promise<unknown>;
@@ -75,8 +75,8 @@ let isListening = false;
  * Registers a child that runs and that keeps this process alive.
  *
  * @param endsWithParent Whether it is stopped when this process ends.
- * @returns What removes it again: call it when the child has exited, and when it
- * no longer keeps this process alive.
+ * @returns A function that removes it. Call it when the child has exited, and
+ * when it no longer keeps this process alive.
  */
 export function registerChild(
   child: Stoppable,
@@ -98,7 +98,7 @@ export function registeredChildren(): Stoppable[] {
 /**
  * Registers a main function, which then decides when children are stopped.
  *
- * @returns What removes it again.
+ * @returns A function that removes it.
  */
 export function registerMain(main: Main): () => void {
   mains.add(main);
@@ -112,7 +112,7 @@ export function registerMain(main: Main): () => void {
 
 /**
  * Whether this process is about to die of a signal that a terminal sends to all
- * its programs. A child without a process group of its own has got it too.
+ * its programs. A child without a process group of its own has received it, too.
  */
 export function isInterrupted(): boolean {
   return received !== undefined && received.signal !== "SIGTERM";
@@ -130,7 +130,7 @@ function endingChildren(): Stoppable[] {
   return registeredChildren().filter((child) => children.get(child));
 }
 
-/** The signals to listen for. Importing this must work where there is no Deno. */
+/** The signals to listen for. A function, because importing this must work without Deno. */
 function signals(): readonly EndSignal[] {
   return Deno.build.os === "windows" ? WINDOWS_SIGNALS : SIGNALS;
 }
@@ -199,8 +199,8 @@ async function end(): Promise<void> {
 }
 
 /**
- * Lets this process die of a signal, so that whoever has started it sees that.
- * It exits with the code that a shell uses if another listener prevents that.
+ * Lets this process die of a signal, so that its parent sees the signal. If another
+ * listener prevents that, it exits with the code that a shell uses.
  */
 async function die(signal: EndSignal): Promise<void> {
   removeSignalListeners();
@@ -212,8 +212,8 @@ async function die(signal: EndSignal): Promise<void> {
 }
 
 /**
- * Keeps this process from ending by an error while its children are stopped:
- * what fails then mostly fails because they are, and it dies anyway.
+ * Keeps errors from ending this process while its children are being stopped.
+ * Most of them are consequences of the stopping, and the process dies anyway.
  */
 function silenceErrors(): void {
   const silence = (event: Event) => event.preventDefault();
@@ -226,12 +226,12 @@ function onUnload(): void {
   for (const child of endingChildren()) attempt(() => child.signalStop());
 }
 
-/** Sends a signal where it cannot matter whether that is possible. */
+/** Sends a signal, and ignores a failure. */
 function attempt(send: () => void): void {
   try {
     send();
   } catch {
-    // The process has exited, or may not be sent a signal.
+    // The process has exited, or the system denies permission.
   }
 }
 

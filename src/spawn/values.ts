@@ -6,8 +6,8 @@ import { builtin } from "../runtime/builtin.ts";
 import { invalid } from "./errors.ts";
 
 /**
- * Reads the properties of an object, getters and those of its class included.
- * What stands on `Object.prototype` is not an option, but pollution.
+ * Returns a function that reads the properties of an object, including getters
+ * and those of its class. Properties of `Object.prototype` are ignored.
  */
 export function reader(object: object): (name: string) => unknown {
   return (name) => {
@@ -41,8 +41,8 @@ export function filePath(what: string, url: URL): string {
 }
 
 /**
- * Whether a value has named properties. Lists and maps have not, though some
- * other libraries take them for the same purpose.
+ * Whether a value has named properties. Arrays and maps do not count, although some
+ * other libraries accept them for the same purpose.
  */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&
