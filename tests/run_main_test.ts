@@ -296,7 +296,7 @@ for (
     await using program = new Program(`
       await runMain(async (signal) => {
         run();
-        for (let i = 1; i <= ${count}; i++) child(\`child \${i}\`, { ends: i > 1 });
+        for (let i = 1; i <= ${count}; i++) child(\`child \${i}\`, { isStopping: true });
         console.log("running");
         await never();
       });
@@ -306,6 +306,24 @@ for (
     assertEquals(await program.errorsUntil("\n"), `${line}\n`);
   });
 }
+
+test("runMain() names the children that were asked to exit alone, if stopping takes a second", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      run();
+      child("database", { isStopping: false });
+      child("app", { isStopping: true });
+      console.log("running");
+      await never();
+    });
+  `);
+  await program.until("running\n");
+  program.kill("SIGTERM");
+  assertEquals(
+    await program.errorsUntil("\n"),
+    "Waiting for app to exit; press Ctrl-C again to kill it\n",
+  );
+});
 
 test("runMain() says once what it waits for, also for children that main has left", async () => {
   await using program = new Program(`

@@ -243,7 +243,7 @@ Deno.test({
     const { signal } = await session.ended();
     assertEquals(
       /^Waiting.*\n/m.exec(terminal.output)?.[0].replaceAll(/\d+ /g, "PID "),
-      "Waiting for child process PID (database) and child process PID (app) to exit; press Ctrl-C again to kill them\n",
+      "Waiting for child process PID (app) to exit; press Ctrl-C again to kill it\n",
     );
     assertEquals(await session.log(), "app stops\ndatabase stops\n");
     assertEquals(signal, "SIGINT");

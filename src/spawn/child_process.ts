@@ -173,8 +173,12 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       this.#unregister = undefined;
       return;
     }
+    const isStopping = () => this.#stopping !== undefined;
     this.#unregister ??= registerChild({
       label: this.#label,
+      get isStopping() {
+        return isStopping();
+      },
       stop: () => this.stop(),
       signalStop: () => {
         // `--watch` drops the program after this, and Deno kills a child that it

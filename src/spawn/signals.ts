@@ -42,6 +42,8 @@ const ROUNDS = 3;
 export interface Stoppable {
   /** What messages call it. */
   readonly label: string;
+  /** Whether it was asked to exit. */
+  readonly isStopping: boolean;
   /** Stops it as `await using` does. */
   stop(): Promise<void>;
   /**

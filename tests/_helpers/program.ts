@@ -13,9 +13,10 @@ const PRELUDE = `
   import { isInterrupted, registerChild } from ${SIGNALS};
   import { runMain } from ${RUN_MAIN};
 
-  function child(label, { ends = true, stop = async () => {} } = {}) {
+  function child(label, { ends = true, stop = async () => {}, isStopping } = {}) {
     const remove = registerChild({
       label,
+      isStopping: isStopping ?? ends,
       async stop() {
         console.log("stop", label);
         await stop();
