@@ -102,6 +102,12 @@ for (
       { readyLine: /ready/ },
       "no line of its output matched /ready/; the last line that it printed: no database",
     ],
+    [
+      "the lines of an error tail",
+      `echo starting; echo no database >&2; echo retrying >&2; ${IDLE}`,
+      { readyLine: /ready/, stderr: "errorTail" },
+      "no line of its output matched /ready/; it printed:\n  no database\n  retrying",
+    ],
   ] as [string, string, SpawnCommandOptions, string][]
 ) {
   test(`BarrierProcess.ready() names ${what} in its TimeoutError`, async () => {

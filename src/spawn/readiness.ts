@@ -170,15 +170,21 @@ export class Readiness {
   }
 
   #timedOut(timeout: number): DOMException {
-    const { stdout, stderr } = this.#streams;
-    const line = stderr?.lastLine ?? stdout?.lastLine;
-    const printed = line === undefined
-      ? ""
-      : `; the last line that it printed: ${cut(line, LINE_MAX)}`;
     return new DOMException(
-      `${this.#name} was not ready within ${timeout} ms: ${this.#whatIsMissing()}${printed}`,
+      `${this.#name} was not ready within ${timeout} ms: ${this.#whatIsMissing()}${this.#printed()}`,
       "TimeoutError",
     );
+  }
+
+  /** What the child has printed so far, as far as an error shows it. */
+  #printed(): string {
+    const tail = this.#tail();
+    if (tail !== "") return `; it printed${tail}`;
+    const { stdout, stderr } = this.#streams;
+    const line = stderr?.lastLine ?? stdout?.lastLine;
+    return line === undefined
+      ? ""
+      : `; the last line that it printed: ${cut(line, LINE_MAX)}`;
   }
 
   #whatIsMissing(): string {
