@@ -32,7 +32,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "examples/dev.ts leaves nothing behind of 3 stops at random moments",
+  name:
+    "examples/dev.ts leaves nothing behind when it is stopped at a random moment",
   ignore,
-  fn: () => checkStops({ example: "dev.ts", count: 3, random: Math.random }),
+  fn: () => checkStops({ example: "dev.ts", count: 1, random: Math.random }),
 });

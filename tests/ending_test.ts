@@ -28,6 +28,8 @@ import {
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
+const BLOCKED_WRITER = import.meta.resolve("./testdata/blocked_writer.ts");
+
 /** Whether there is a process of that number that has not been reaped. */
 function isRunning(pid: number): boolean {
   try {
@@ -164,14 +166,9 @@ Deno.test({
     "BarrierProcess[Symbol.asyncDispose]() closes the pipe of output that nobody has read",
   ignore: !IS_UNIX || Deno.build.os !== "linux",
   async fn() {
-    // It is ready when it has written more than is kept and the pipe holds.
-    const script = `
-      head -c 40000000 /dev/zero &
-      while [ $(sed -n "s/wchar: //p" /proc/$!/io) -lt 16842753 ]; do :; done
-      echo >&3
-      wait`;
     const { stdout } = await runParent(
       `
+      const { untilBlocked } = await import(${json(BLOCKED_WRITER)});
       const pipes = () => {
         const open = Array.from(Deno.readDirSync("/proc/self/fd"));
         return open.filter(({ name }) => {
@@ -185,10 +182,10 @@ Deno.test({
       const before = pipes();
       {
         await using child = spawnWithBarrier(
-          ["sh", "-c", ${json(script)}],
+          ["head", "-c", "40000000", "/dev/zero"],
           { stdout: "piped", processGroup: true },
         );
-        await child.ready();
+        await untilBlocked(child.pid);
       }
       // Deno closes it a moment after it has read the end.
       const deadline = performance.now() + 20_000;
@@ -219,7 +216,9 @@ test("BarrierProcess is ended where it may run that program alone, also when its
       }
     }
     console.log("ended");
-    const child = spawnWithBarrier(["sh", "-c", "sleep 4"]);
+    const child = spawnWithBarrier(["sh", "-c", "sleep 4"], {
+      stderr: "null", // or this process's end would wait for it
+    });
     await child[Symbol.asyncDispose]().catch(({ name }) => console.log(name));
     Deno.exit();
     `,

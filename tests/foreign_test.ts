@@ -360,7 +360,7 @@ for (const channel of CHANNELS) {
   });
 
   // Those over "stdio" are searched for in the child's output, which takes longer.
-  const megabytes = channel === "fd" ? 1024 : 64;
+  const megabytes = channel === "fd" ? 128 : 16;
 
   test(`Barrier.waitNext() takes ${megabytes} MiB of barriers over "${channel}" in constant memory`, async () => {
     const script = `
@@ -378,7 +378,7 @@ for (const channel of CHANNELS) {
     }
     assertFalse(await child.waitNext());
     const [first, ...later] = peaks;
-    assertLess(Math.max(...later) - first!, 128 * MEGABYTE);
+    assertLess(Math.max(...later) - first!, 64 * MEGABYTE);
   });
 }
 
@@ -392,7 +392,7 @@ test('BarrierProcess.stdout is what a program prints over "stdio" that does not 
   assertFalse(child.iAborted);
 });
 
-test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its child", async () => {
+test("Barrier.sync() counts 64 MiB of barriers with which a shell floods its child", async () => {
   const child = childModule(
     "stdio",
     `
@@ -405,11 +405,11 @@ test("Barrier.sync() counts a gigabyte of barriers with which a shell floods its
     [
       "sh",
       "-c",
-      `yes '' | head -c ${1024 * MEGABYTE} | "$@"`,
+      `yes '' | head -c ${64 * MEGABYTE} | "$@"`,
       "sh",
       ...[Deno.execPath(), "run", "--allow-env", child],
     ],
-    { env: { BARRIER_STATE: String(1024 * MEGABYTE) } },
+    { env: { BARRIER_STATE: String(64 * MEGABYTE) } },
   );
   assertEquals(stderr, "true\nfalse\n");
 });

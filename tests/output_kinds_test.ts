@@ -244,10 +244,10 @@ for (const { how, options, place, fd } of PRINTED) {
 
 Deno.test({
   name:
-    "BarrierProcess.stdout holds 1,500,000 single bytes that nobody reads in as little memory as Deno.Command",
+    "BarrierProcess.stdout holds 300,000 single bytes that nobody reads in as little memory as Deno.Command",
   ignore: !isLinux || !isInstalled("python3"),
   async fn() {
-    const script = "import os\nfor i in range(1500000): os.write(1, b'x')";
+    const script = "import os\nfor i in range(300000): os.write(1, b'x')";
     const measure = async (start: string): Promise<number> => {
       const { stdout, stderr } = await runParent(
         `
@@ -269,14 +269,14 @@ Deno.test({
     const ours = await measure(`
       const child = spawnWithBarrier(words, { stdout: "piped" });
       await child.exited;
-      if ((await child.stdout.bytes()).length !== 1_500_000) throw new Error();
+      if ((await child.stdout.bytes()).length !== 300_000) throw new Error();
     `);
     const theirs = await measure(`
       const [command, ...args] = words;
       const { stdout } = await new Deno.Command(command, { args }).output();
-      if (stdout.length !== 1_500_000) throw new Error();
+      if (stdout.length !== 300_000) throw new Error();
     `);
-    assertLess(ours - theirs, 20_000_000);
+    assertLess(ours - theirs, 10_000_000);
   },
 });
 

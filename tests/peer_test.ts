@@ -379,7 +379,9 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
 
   for (const [what, lines] of Object.entries(VIOLATIONS)) {
     test(`aborts when it reads ${what}`, async () => {
-      for (const line of lines) {
+      for (const [i, line] of lines.entries()) {
+        // Its program in C looks at each byte; the others have decoders.
+        if (language !== "C" && i % 3 !== 0) continue;
         const { sent, said } = await converse(line, [waitNext, "place"]);
         assertEquals(said, [
           `${waitNext} false broke the protocol`,

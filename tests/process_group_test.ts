@@ -2,12 +2,7 @@
 
 /** Children that start programs of their own. */
 
-import {
-  assert,
-  assertEquals,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { running } from "./_helpers/process_table.ts";
@@ -18,6 +13,9 @@ import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 const ignore = !IS_UNIX || Deno.build.os !== "linux";
+
+/** What makes a PID namespace with a `/proc` of its own. */
+const NAMESPACE = ["--pid", "--fork", "--mount-proc"];
 
 for (
   const [what, script] of [
@@ -240,58 +238,29 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name:
-    "BarrierProcess.stop() never signals another group that has got the number",
-  // Who may say what number the next process gets.
-  ignore: ignore || Deno.uid() !== 0 || !isInstalled("setsid"),
-  async fn() {
-    for (const channel of CHANNELS) {
-      using other = new Other();
-      {
-        await using child = spawnWithBarrier(["true"], {
-          channel,
-          processGroup: true,
-        });
-        await child.status;
-        await other.start(child.pid);
-        const { message } = assertThrows(() => child.kill(), TypeError);
-        assertStringIncludes(message, "it has already exited");
-      }
-      assert(other.isRunning);
-    }
-  },
-});
+/** Whether this process can make a PID namespace. */
+const canUnshare = !ignore && isInstalled("unshare") &&
+  (await run(["unshare", ...NAMESPACE, "true"])).code === 0;
 
-/** A group of another session, whose number can be chosen, without its leader. */
-class Other implements Disposable {
-  #member: number | undefined;
-
-  async start(pid: number): Promise<void> {
-    const command = new Deno.Command("setsid", {
-      args: ["sh", "-c", "sleep 1000 >&- 2>&- & echo $!"],
-      stdin: "null",
-      stdout: "piped",
-    });
-    let leader: Deno.ChildProcess;
-    do {
-      this[Symbol.dispose]();
-      Deno.writeTextFileSync("/proc/sys/kernel/ns_last_pid", `${pid - 1}`);
-      leader = command.spawn();
-      this.#member = Number(await leader.stdout.text());
-      await leader.status;
-    } while (leader.pid !== pid);
-  }
-
-  get isRunning(): boolean {
-    const status = Deno.readTextFileSync(`/proc/${this.#member}/status`);
-    return /^State:\s+[RSD]/m.test(status);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#member !== undefined) Deno.kill(this.#member, "SIGKILL");
-    this.#member = undefined;
-  }
+for (const channel of CHANNELS) {
+  Deno.test({
+    name:
+      `BarrierProcess.stop() never signals another group that has got the number, over "${channel}"`,
+    ignore: !canUnshare || !isInstalled("setsid"),
+    async fn() {
+      const parent = new URL("./testdata/reused_group.ts", import.meta.url);
+      const output = await run([
+        ...["unshare", ...NAMESPACE] as const,
+        ...[Deno.execPath(), "run", "--allow-all", parent.href, channel],
+      ]);
+      assertEquals(output, {
+        code: 0,
+        stdout:
+          "TypeError: Cannot send SIGTERM to child process PID (true): it has already exited\ntrue\n",
+        stderr: "",
+      });
+    },
+  });
 }
 
 // Descriptors

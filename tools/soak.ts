@@ -16,7 +16,11 @@
 import { parseArgs } from "node:util";
 import { checkOneSide, checkPairs } from "../tests/_helpers/exhaustive.ts";
 import { checkExits } from "../tests/_helpers/exits.ts";
-import { checkHostile } from "../tests/_helpers/hostile.ts";
+import {
+  checkHostile,
+  checkHostileChildren,
+  checkReadyLines,
+} from "../tests/_helpers/hostile.ts";
 import {
   crashTogether,
   GROWTH_MAX,
@@ -49,7 +53,12 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
   async hostile({ seed, scaled }) {
     const cases = scaled(1_000_000);
     await checkHostile({ seed, cases });
-    return `${cases} streams of a hostile peer`;
+    const children = scaled(1_000);
+    for (const source of ["fd", "stdout"] as const) {
+      await checkHostileChildren(source, { seed, cases: children });
+    }
+    await checkReadyLines({ seed, cases: children });
+    return `${cases} streams of a hostile peer, ${children} of children each way`;
   },
   async exhaustive({ scaled, log }) {
     const isWhole = scaled(1_000) >= 1_000;

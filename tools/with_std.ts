@@ -20,14 +20,25 @@ async function jsrAnswers(): Promise<boolean> {
   }
 }
 
-const args = [...Deno.args];
-if (await jsrAnswers()) {
-  console.log("Using @std from JSR");
-} else {
+/** Prints which `@std` is used, and returns the flags that choose it. */
+export async function stdFlags(): Promise<string[]> {
+  if (await jsrAnswers()) {
+    console.log("Using @std from JSR");
+    return [];
+  }
   console.log("Using tests/offline in place of @std, as JSR does not answer");
   const map = new URL("../tests/offline/import_map.json", import.meta.url);
-  args.splice(1, 0, `--import-map=${map}`);
+  return [`--import-map=${map}`];
 }
-const { code } = await new Deno.Command(Deno.execPath(), { args }).spawn()
-  .status;
-Deno.exit(code);
+
+if (import.meta.main) {
+  const [subcommand, ...rest] = Deno.args;
+  if (subcommand === undefined) {
+    console.error("Cannot run deno: the arguments are missing");
+    Deno.exit(2);
+  }
+  const args = [subcommand, ...await stdFlags(), ...rest];
+  const { code } = await new Deno.Command(Deno.execPath(), { args }).spawn()
+    .status;
+  Deno.exit(code);
+}

@@ -14,6 +14,8 @@ import type { Barrier } from "../../barrier.ts";
 import { StdoutSplitter } from "../../src/spawn/stdout_splitter.ts";
 import { HUNG_UP } from "./barriers.ts";
 import { flushMicrotasks } from "./event_loop.ts";
+import { shell } from "./scripts.ts";
+import { TempDir } from "./temp_dir.ts";
 import { setUp } from "./test_channel.ts";
 
 /** Where lines come from, which decides what they mean. */
@@ -22,11 +24,11 @@ export const SOURCES = ["fd", "over", "stdout"] as const;
 export type Source = typeof SOURCES[number];
 
 /** Bytes, one a character, as these are easy to search and to show. */
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
-export function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
@@ -34,7 +36,7 @@ export function textOf(bytes: Uint8Array): string {
 type Meaning = { note: string | undefined } | { reason: string } | undefined;
 
 /** A side that reads a stream. */
-export class Reader {
+class Reader {
   readonly #source: Source;
   #bytes = "";
   /** The barriers before the end of it all, each by its note. */
@@ -211,7 +213,7 @@ function utf8(text: string): string {
 }
 
 /** A stream of lines, of which some bytes may have been changed. */
-export const stream: fc.Arbitrary<string> = fc.tuple(
+const stream: fc.Arbitrary<string> = fc.tuple(
   fc.array(
     fc.tuple(
       fc.constantFrom("", "", "\x1e", "print"),
@@ -264,6 +266,73 @@ export async function checkHostile(
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...SOURCES), deliveries, checkStream),
+    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+  );
+}
+
+/**
+ * Has children write random streams, and compares with the model.
+ *
+ * @throws With the seed and the smallest stream that shows it, if they differ.
+ */
+export async function checkHostileChildren(
+  source: "fd" | "stdout",
+  { cases, seed }: { cases: number; seed?: number },
+): Promise<void> {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/stream`;
+  const check = async (whole: string) => {
+    await Deno.writeFile(file, bytesOf(whole));
+    const reader = new Reader(source);
+    reader.read(whole);
+    reader.hangUp();
+    await using child = source === "fd"
+      ? shell(`cat ${file} >&3`, { stdout: "piped" })
+      : shell(`cat ${file}`, { channel: "stdio", stdout: "piped" });
+    const [output, taken] = await Promise.all([
+      child.stdout.bytes(),
+      Array.fromAsync(child),
+    ]);
+    expectEqual(textOf(output), reader.output);
+    expectEqual(child.iAborted, reader.hasViolation);
+    expectPrintable(child.signal.reason.message);
+    // How many came before the end of it all depends on how they arrived.
+    const expected = reader.isOver ? reader.all : reader.taken;
+    expectEqual(taken, expected.slice(0, taken.length));
+    if (!reader.isOver) expectEqual(taken.length, expected.length);
+  };
+  await fc.assert(
+    fc.asyncProperty(stream, check),
+    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+  );
+}
+
+/**
+ * Has children print random streams of which every line is a `readyLine`.
+ *
+ * @throws With the seed and the smallest stream that shows it, if a line is
+ * missing or a note is more than a line that can be shown.
+ */
+export async function checkReadyLines(
+  { cases, seed }: { cases: number; seed?: number },
+): Promise<void> {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/stream`;
+  const check = async (whole: string) => {
+    await Deno.writeFile(file, bytesOf(whole));
+    const options = { readyLine: /.*/, stdout: "null" } as const;
+    await using child = shell(`cat ${file}`, options);
+    const notes = await Array.fromAsync(child);
+    // An empty line counts as well, unless CR ends it. Half a line does not.
+    const lines = whole.match(/[^\r\n]+(?:\r\n?|\n)|(?<!\r)\n/g) ?? [];
+    expectEqual(notes.length, lines.length);
+    for (const note of notes) {
+      expectPrintable(note);
+      expectEqual(new TextEncoder().encode(note).length < 4_096, true);
+    }
+  };
+  await fc.assert(
+    fc.asyncProperty(stream, check),
     { numRuns: cases, ...seed === undefined ? {} : { seed } },
   );
 }
@@ -349,11 +418,13 @@ function shownBy(barrier: Barrier, taken: (string | undefined)[]): unknown {
 }
 
 /** What a terminal is shown must not control it. */
-export function expectPrintable(text = ""): void {
+function expectPrintable(text = ""): void {
   expectEqual(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(text), false);
 }
 
 function expectEqual(actual: unknown, expected: unknown): void {
+  // No part of it is `null`. To inspect it takes a hundred times as long.
+  if (JSON.stringify(actual) === JSON.stringify(expected)) return;
   const [is, should] = [Deno.inspect(actual), Deno.inspect(expected)];
   if (is !== should) throw new Error(`Expected ${should}, found ${is}`);
 }

@@ -2,7 +2,7 @@
 
 /** The programs in `peers/`, each in another language. */
 
-import { bunPath, isInstalled } from "./programs.ts";
+import { bunPath, isInstalled, pythonPath } from "./programs.ts";
 import { type CommandLine, run } from "./run.ts";
 
 /** A program that makes the calls which its arguments name. */
@@ -19,11 +19,12 @@ export interface PeerProgram {
 /** The directory of the programs. */
 const PEERS = `${import.meta.dirname}/../../peers`;
 const bun = bunPath();
+const python = pythonPath();
 
 /** The programs of all languages. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [
   interpreted("bash", "bash", isInstalled("bash"), "peer.sh"),
-  interpreted("Python", "python3", isInstalled("python3"), "peer.py"),
+  interpreted("Python", python ?? "python3", python !== undefined, "peer.py"),
   interpreted("Node", "node", isInstalled("node"), "peer.mjs"),
   interpreted("Bun", bun ?? "bun", bun !== undefined, "peer.mjs"),
   await compiled("C", "cc", "peer.c"),

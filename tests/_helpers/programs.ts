@@ -43,6 +43,20 @@ export function knowsInherited(): boolean {
   return knows;
 }
 
+/**
+ * Finds Python itself, and says so where it isn't installed. The `python3` of a
+ * version manager is a script that takes much longer to start.
+ *
+ * @returns The path of its binary, if there is one.
+ */
+export function pythonPath(): string | undefined {
+  if (!isInstalled("python3")) return undefined;
+  const { stdout } = new Deno.Command("python3", {
+    args: ["-c", "import sys; print(sys.executable)"],
+  }).outputSync();
+  return new TextDecoder().decode(stdout).trim();
+}
+
 const BUN = "bun@1.4.5";
 
 /**

@@ -1,14 +1,15 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { isInstalled } from "./programs.ts";
+import { pythonPath } from "./programs.ts";
 import type { CommandLine } from "./run.ts";
 
 /** What Ctrl-C types. */
 export const CTRL_C = "\x03";
 
+const python = Deno.build.os === "windows" ? undefined : pythonPath();
+
 /** Whether programs can be run in a terminal here. */
-export const hasTerminal: boolean = Deno.build.os !== "windows" &&
-  isInstalled("python3");
+export const hasTerminal: boolean = python !== undefined;
 
 /** A program in a terminal of its own, as a person runs it. */
 export class Terminal implements AsyncDisposable {
@@ -23,7 +24,7 @@ export class Terminal implements AsyncDisposable {
     options?: Pick<Deno.CommandOptions, "cwd" | "env">,
   ) {
     const script = new URL("../testdata/terminal.py", import.meta.url).pathname;
-    this.#process = new Deno.Command("python3", {
+    this.#process = new Deno.Command(python!, {
       args: [script, ...command],
       stdin: "piped",
       stdout: "piped",
