@@ -89,6 +89,7 @@ test("registerChild() does not keep the event loop alive", async () => {
 Deno.test("registerChild() leaves nothing that a sanitizer finds", () => {
   const child = {
     label: "a",
+    isStopping: false,
     stop: () => Promise.resolve(),
     signalStop() {},
     kill() {},
