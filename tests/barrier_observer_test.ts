@@ -110,6 +110,21 @@ Deno.test("Barrier reports every wait, with its result or why it was canceled", 
   ]);
 });
 
+Deno.test("Barrier reports a wait that another barrier's error has canceled as canceled", async () => {
+  const { barrier, events } = observe();
+  const other = setUp();
+  other.barrier.abort("enough");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const canceled = barrier.receive({ signal });
+  controller.abort(other.barrier.signal.reason);
+  await canceled.catch(() => {});
+  assertEquals(
+    events.at(-1),
+    "waitCanceled 1 Barrier aborted by this side: enough",
+  );
+});
+
 Deno.test("Barrier reports its abort before it sends, and what it drops", () => {
   const { barrier, channel, events } = observe();
   channel.deliver("+one\n\n");

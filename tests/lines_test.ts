@@ -6,6 +6,7 @@ import {
   assert,
   assertEquals,
   assertLessOrEqual,
+  assertThrows,
   unreachable,
 } from "@std/assert";
 import fc from "npm:fast-check@4.11.0";
@@ -74,6 +75,74 @@ Deno.test("LineReader starts anew after a line that was too long", () => {
   ]);
 });
 
+Deno.test("LineReader reports a line that is too long before it ends", () => {
+  const kinds = (line: string, acceptsText: boolean) => {
+    const kinds: string[] = [];
+    new LineReader(acceptsText).read(
+      encoder.encode(line),
+      ({ kind }) => kinds.push(kind) > 0,
+    );
+    return kinds;
+  };
+  const longest = `+${"x".repeat(NOTE_MAX)}`;
+  assertEquals(kinds(longest, true), []);
+  assertEquals(kinds(`${longest}\r`, true), []); // LF may follow
+  assertEquals(kinds(`${longest}x`, true), ["violation"]);
+  const text = "x".repeat(10_000);
+  assertEquals(kinds(text, true), []);
+  assertEquals(kinds(text, false), ["violation"]);
+});
+
+Deno.test("parseLine() reads text of other programs where that is accepted", () => {
+  const note = (line: string | Uint8Array) => {
+    const bytes = typeof line === "string" ? encoder.encode(line) : line;
+    const message = parseLine(bytes, true);
+    return message.kind === "barrier" ? message.note : message.kind;
+  };
+  assertEquals(note("+note"), "note");
+  assertEquals(note("abort"), "abort");
+  assertEquals(note("abort why"), "abort");
+  assertEquals(note("aborted\r"), "aborted");
+  assertEquals(note("abor"), "abor");
+  assertEquals(note("\x1b[31mready\x1b[0m\tnow"), "ready now");
+  assertEquals(note(Uint8Array.of(0x61, 0xff)), "a\ufffd");
+  // The last character is cut in two.
+  assertEquals(note(`\x1b[0m${"ü".repeat(3_000)}`), "ü".repeat(2_046));
+});
+
+Deno.test("parseLine() quotes a violation, cut short and escaped", () => {
+  for (
+    const [line, quoted, why] of [
+      ["hello", '"hello"', "it is neither a barrier nor an abort"],
+      ['+\x07"\\', String.raw`"+\x07\"\\"`, "it has control characters"],
+      ["+\xff", String.raw`"+\xff"`, "it is not UTF-8"],
+      [
+        "x".repeat(4_097),
+        `"${"x".repeat(64)}..."`,
+        "it is over 4096 bytes",
+      ],
+    ] as const
+  ) {
+    const bytes = Uint8Array.from(line, (char) => char.charCodeAt(0));
+    assertEquals(parseLine(bytes, false), {
+      kind: "violation",
+      why: `Cannot read ${quoted} from the peer: ${why}`,
+    });
+  }
+});
+
+Deno.test("encodeBarrier() throws for a note that is not one line of text, or too long", () => {
+  assertEquals(encodeBarrier("x".repeat(NOTE_MAX)).length, NOTE_MAX + 2);
+  assertThrows(
+    () => encodeBarrier("ü".repeat(NOTE_MAX / 2 + 1)),
+    RangeError,
+    "Cannot send note of 4096 bytes: it must be at most 4095 bytes",
+  );
+  for (const note of ["a\nb", "\u200f", "\u2028", "\ud800", 7 as never]) {
+    assertThrows(() => encodeBarrier(note), TypeError, "Cannot send note: it");
+  }
+});
+
 /** Text with what is not printable in it. */
 const text: fc.Arbitrary<string> = fc.string({
   unit: fc.oneof(
@@ -93,6 +162,13 @@ Deno.test("toLine() makes one printable line that fits, of any text", () => {
     assertLessOrEqual(encoder.encode(line).length, size);
     assertEquals(toLine(line, size), line);
   }));
+});
+
+Deno.test("toLine() removes colors, and makes spaces of tabs and line ends", () => {
+  assertEquals(
+    toLine("\x1b[1;31mred\x1b[0m\ton\nblack\x07", 100),
+    "red on black",
+  );
 });
 
 Deno.test("printable() leaves printable text alone, and escapes the rest", () => {

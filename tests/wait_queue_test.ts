@@ -79,6 +79,7 @@ Deno.test("WaitQueue.wait() calls 'onCancel' while the waiter is in the queue, w
   });
   controller.abort("enough");
   assertEquals(await saved, "saved");
+  assertEquals(queue.size, 0);
 });
 
 Deno.test("WaitQueue removes its listener from the signal of a waiter that is released", () => {
