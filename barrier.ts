@@ -58,7 +58,7 @@ import {
   type MessageReceiver,
   refused,
 } from "./src/barrier/channel.ts";
-import { BarrierAbortedError } from "./src/barrier/error.ts";
+import { BarrierAbortedError, showCaller } from "./src/barrier/error.ts";
 import {
   describe,
   encodeAbort,
@@ -698,14 +698,21 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * await assertRejects(() => parent.receive(), BarrierAbortedError);
    * ```
    */
-  receive(options?: BarrierWaitOptions): Promise<string | undefined> {
-    return this.#observed("receive", () => true, () => {
-      const signal = options?.signal;
-      return refused(signal) ??
-        new Promise((resolve, reject) => {
-          this.#receive(resolve, reject, signal);
-        });
-    });
+  async receive(options?: BarrierWaitOptions): Promise<string | undefined> {
+    try {
+      return await this.#observed("receive", () => true, () => {
+        const signal = options?.signal;
+        return refused(signal) ??
+          new Promise((resolve, reject) => {
+            this.#receive(resolve, reject, signal);
+          });
+      });
+    } catch (error) {
+      const failure = this.#failure;
+      throw failure !== undefined && error === failure
+        ? showCaller(failure, Barrier.prototype.receive)
+        : error;
+    }
   }
 
   /**
@@ -1030,12 +1037,15 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    */
   #unrefLater(): void {
     if (!this.#keepsAlive || this.#waiting > 0) return;
-    queueMicrotask(() => {
-      if (!this.#keepsAlive || this.#waiting > 0) return;
-      this.#keepsAlive = false;
-      this.#channel.unref();
-    });
+    // `receive()` settles one microtask after the wait that it is made of.
+    queueMicrotask(() => queueMicrotask(this.#unref));
   }
+
+  readonly #unref = (): void => {
+    if (!this.#keepsAlive || this.#waiting > 0) return;
+    this.#keepsAlive = false;
+    this.#channel.unref();
+  };
 
   /** Ends the pending waits that consume, after `#failure` was set. */
   #failWaits(): void {

@@ -7,6 +7,7 @@ import {
   assertEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { Barrier, type BarrierChannel } from "../barrier.ts";
@@ -189,4 +190,17 @@ Deno.test("Barrier() throws a TypeError where the channel is none", () => {
       `Cannot create a barrier: the channel must have a method '${missing}', received ${shown}`,
     );
   }
+});
+
+Deno.test("Barrier.receive() rejects with a stack that begins at its call", async () => {
+  const { barrier, channel } = setUp();
+  async function caller() {
+    await barrier.receive();
+  }
+  const result = caller();
+  channel.hangUp();
+  const error = await assertRejects(() => result, Error);
+  const frames = error.stack!.split("\n").slice(1);
+  const ours = frames.find((frame) => frame.includes("file:"));
+  assertStringIncludes(ours!, "at async caller");
 });

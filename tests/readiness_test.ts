@@ -344,3 +344,22 @@ test("BarrierProcess.ready() and finished() reject for a signal of the wrong kin
     }
   }
 });
+
+test("BarrierProcess.ready() and finished() reject with a stack that begins at their call", async () => {
+  await using child = shell("exit 3");
+  async function caller(wait: () => Promise<unknown>) {
+    await wait();
+  }
+  for (
+    const wait of [
+      () => child.ready(),
+      () => child.finished(),
+      () => child.ready({ timeout: 1 }),
+    ]
+  ) {
+    const error = await assertRejects(() => caller(wait), Error);
+    const frames = error.stack!.split("\n").slice(1);
+    const ours = frames.find((frame) => frame.includes("file:"));
+    assertStringIncludes(ours!, "at async caller");
+  }
+});

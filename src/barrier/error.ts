@@ -85,3 +85,21 @@ export class BarrierAbortedError extends Error {
 
 /** How a child process exited, where a type of Deno's is not needed. */
 export type ExitStatus = NonNullable<BarrierAbortedError["status"]>;
+
+/**
+ * Makes an error's stack begin at the call of an asynchronous function. Where in
+ * this library the error was made does not help its users.
+ *
+ * @param error The error that the function throws.
+ * @param callee The function, which calls this after an `await`.
+ */
+export function showCaller<T extends Error>(
+  error: T,
+  callee: (...args: never[]) => unknown,
+): T {
+  const { captureStackTrace } = Error as {
+    captureStackTrace?(error: Error, callee: unknown): void;
+  };
+  captureStackTrace?.(error, callee);
+  return error;
+}

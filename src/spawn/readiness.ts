@@ -4,7 +4,11 @@
 
 import type { Barrier } from "../../barrier.ts";
 import { type BarrierWaitOptions, refused } from "../barrier/channel.ts";
-import { BarrierAbortedError, type ExitStatus } from "../barrier/error.ts";
+import {
+  BarrierAbortedError,
+  type ExitStatus,
+  showCaller,
+} from "../barrier/error.ts";
 import { cut } from "../barrier/lines.ts";
 import {
   clearTimeout,
@@ -82,9 +86,12 @@ export class Readiness {
       this.#wasReady = true;
       return note;
     } catch (error) {
-      if (error === timer.signal.reason) throw this.#timedOut(timeout);
+      const { ready } = Readiness.prototype;
+      if (error === timer.signal.reason) {
+        throw showCaller(this.#timedOut(timeout), ready);
+      }
       if (!(error instanceof BarrierAbortedError)) throw error;
-      throw this.#notReady(error);
+      throw showCaller(this.#notReady(error), ready);
     } finally {
       clearTimeout(timeoutId);
     }
@@ -105,7 +112,9 @@ export class Readiness {
     try {
       const ending = await (refused(signal) ??
         (signal ? unlessAborted(status, signal) : status));
-      if (!ending.success) throw this.exitError(ending);
+      if (!ending.success) {
+        throw showCaller(this.exitError(ending), Readiness.prototype.finished);
+      }
     } finally {
       waiting.hold(false);
     }
