@@ -187,7 +187,7 @@ function parseState(value: string): number {
 
 async function openChannel(name: string | undefined): Promise<BarrierChannel> {
   if (name === undefined) return await findChannel();
-  if (name === "stdio") return new StdioChannel();
+  if (name === "stdio") return await StdioChannel.open();
   const fd = typeof name === "string" ? channelFd(name) : undefined;
   if (fd === undefined) {
     throw new TypeError(

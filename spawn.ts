@@ -24,6 +24,7 @@
  * @module
  */
 
+import { requireDeno } from "./src/runtime/host.ts";
 import { ChildProcess } from "./src/spawn/child_process.ts";
 import { launch } from "./src/spawn/launch.ts";
 import { type BarrierOutput, resolve } from "./src/spawn/options.ts";
@@ -429,6 +430,10 @@ export function spawnWithBarrier(
   target: string | URL | readonly string[],
   options?: SpawnModuleOptions,
 ): BarrierProcess {
+  requireDeno(
+    "spawn a child",
+    "start it with node:child_process and give a descriptor of it to Barrier.over()",
+  );
   const plan = resolve(target, options);
   const launched = launch(plan);
   try {

@@ -3,36 +3,11 @@
 /** What holds outside of Deno on Linux. */
 
 import { assertEquals } from "@std/assert";
-import ts from "npm:typescript@5.9.3";
-import { bunPath, isInstalled } from "./_helpers/programs.ts";
-import { type CommandLine, run } from "./_helpers/run.ts";
+import { isInstalled } from "./_helpers/programs.ts";
+import { run } from "./_helpers/run.ts";
+import { RUNTIMES, writeProgram } from "./_helpers/runtimes.ts";
 import { json, parentModule } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
-
-const ROOT = new URL("../", import.meta.url);
-
-/** Writes the library as JavaScript, for whatever runs no TypeScript. */
-async function transpile(target: string, source = ROOT): Promise<void> {
-  await Deno.mkdir(target, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(source)) {
-    // The other directories are tests and tools, which nobody imports.
-    if (isDirectory && (name === "src" || source !== ROOT)) {
-      await transpile(`${target}/${name}`, new URL(`${name}/`, source));
-    }
-    if (!name.endsWith(".ts")) continue;
-    const text = await Deno.readTextFile(new URL(name, source));
-    const { outputText } = ts.transpileModule(text, {
-      compilerOptions: {
-        module: ts.ModuleKind.ESNext,
-        target: ts.ScriptTarget.ES2022,
-        rewriteRelativeImportExtensions: true,
-        verbatimModuleSyntax: true,
-      },
-    });
-    const path = `${target}/${name.replace(/\.ts$/, ".mjs")}`;
-    await Deno.writeTextFile(path, outputText.replaceAll('.js"', '.mjs"'));
-  }
-}
 
 const PROGRAM = `
 import { Barrier } from "./barrier.mjs";
@@ -54,24 +29,14 @@ shared.complete();
 console.log(shared.tryWait(), typeof Deno);
 `;
 
-const bun = bunPath();
-
-for (
-  const [name, command, installed] of [
-    ["Node", ["node", "program.mjs"], isInstalled("node")],
-    ["Bun", [bun ?? "bun", "program.mjs"], bun !== undefined],
-  ] as [string, CommandLine, boolean][]
-) {
+for (const { name, program } of RUNTIMES) {
   Deno.test({
     name: `Barrier.over() a port and Completion work in ${name}`,
-    ignore: !installed,
+    ignore: program === undefined,
     async fn() {
-      await using directory = await TempDir.make();
-      await transpile(directory.path);
-      await Deno.writeTextFile(`${directory.path}/program.mjs`, PROGRAM);
-      const { code, stdout, stderr } = await run(command, {
-        cwd: directory.path,
-      });
+      const { code, stdout, stderr } = await run(
+        [program!, await writeProgram(PROGRAM)],
+      );
       assertEquals(
         { code, stdout },
         {
@@ -88,16 +53,11 @@ Deno.test({
   name: "Every module can be imported where there is no Worker and no Deno",
   ignore: !isInstalled("node"),
   async fn() {
-    await using directory = await TempDir.make();
-    await transpile(directory.path);
     const modules = ["mod", "barrier", "completion", "inherit", "spawn"];
     const program = modules.map((name) =>
       `console.log(Object.keys(await import("./${name}.mjs")).length > 0);`
     ).join("\n");
-    await Deno.writeTextFile(`${directory.path}/program.mjs`, program);
-    const { stdout, stderr } = await run(["node", "program.mjs"], {
-      cwd: directory.path,
-    });
+    const { stdout, stderr } = await run(["node", await writeProgram(program)]);
     assertEquals(stdout, "true\n".repeat(modules.length), stderr);
   },
 });

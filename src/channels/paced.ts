@@ -28,7 +28,8 @@ export class PacedReceiver implements MessageReceiver {
   /** How much was passed on since the turn was looked at. */
   #delivered = 0;
   #isLate = false;
-  #backlog: PromiseWithResolvers<void> | undefined;
+  #backlog: Promise<void> | undefined;
+  #resolveBacklog: (() => void) | undefined;
 
   constructor(receiver: MessageReceiver) {
     this.#receiver = receiver;
@@ -40,8 +41,10 @@ export class PacedReceiver implements MessageReceiver {
    */
   get backlog(): Promise<void> | undefined {
     if (!this.#isLate) return undefined;
-    this.#backlog ??= Promise.withResolvers();
-    return this.#backlog.promise;
+    // Node 20 has no Promise.withResolvers().
+    return this.#backlog ??= new Promise((resolve) => {
+      this.#resolveBacklog = resolve;
+    });
   }
 
   receive(bytes: Uint8Array): void {
@@ -135,7 +138,7 @@ export class PacedReceiver implements MessageReceiver {
     this.#isLate = false;
     this.#deliver();
     if (this.#isLate) return;
-    this.#backlog?.resolve();
-    this.#backlog = undefined;
+    this.#resolveBacklog?.();
+    this.#backlog = this.#resolveBacklog = undefined;
   };
 }

@@ -12,6 +12,7 @@
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { describe, printable, RECORD_SEPARATOR } from "../barrier/lines.ts";
+import { DenoStreams, isDeno, type StandardStreams } from "../runtime/host.ts";
 import { PacedReceiver } from "./paced.ts";
 
 /**
@@ -35,14 +36,22 @@ export function isStdinChannel(): boolean {
 
 /** The channel of a child whose stdin and stdout it is. */
 export class StdioChannel implements BarrierChannel {
-  readonly #buffer = new Uint8Array(64 * 1024);
+  readonly #streams: StandardStreams;
   #receiver: PacedReceiver | undefined;
   #wanted = false;
   #watched = false;
   #reading = false;
 
-  constructor() {
+  constructor(streams: StandardStreams = new DenoStreams()) {
     stdinIsChannel = true;
+    this.#streams = streams;
+  }
+
+  /** Opens stdin and stdout of whichever runtime this is. */
+  static async open(): Promise<StdioChannel> {
+    if (isDeno) return new StdioChannel();
+    const { openNodeStreams } = await import("../runtime/node_stdio.ts");
+    return new StdioChannel(await openNodeStreams());
   }
 
   open(receiver: MessageReceiver): void {
@@ -56,14 +65,14 @@ export class StdioChannel implements BarrierChannel {
     rest[0] = RECORD_SEPARATOR;
     rest.set(bytes, 1);
     while (rest.length > 0) {
+      let written: number;
       try {
-        rest = rest.subarray(Deno.stdout.writeSync(rest));
+        written = this.#streams.write(rest);
       } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock)) {
-          return this.#fail(error);
-        }
-        sleep(WRITE_RETRY);
+        return this.#fail(error);
       }
+      if (written === 0) sleep(WRITE_RETRY);
+      rest = rest.subarray(written);
     }
   }
 
@@ -73,7 +82,7 @@ export class StdioChannel implements BarrierChannel {
    * the parent had sent.
    */
   #fail(cause: unknown): void {
-    if (cause instanceof Deno.errors.BrokenPipe) return;
+    if ((cause as Partial<NodeJS.ErrnoException>).code === "EPIPE") return;
     const message = `Cannot write to stdout: ${describe(cause)}`;
     queueMicrotask(() => {
       this.#receiver?.hangUp(
@@ -93,20 +102,18 @@ export class StdioChannel implements BarrierChannel {
    */
   close(): void {
     this.#receiver = undefined;
-    try {
-      Deno.stdin.close(); // which ends a read that is under way
-    } catch {
-      // The program has closed it already.
-    }
+    this.#streams.close();
   }
 
   ref(): void {
     this.#wanted = true;
+    this.#streams.ref();
     this.#read();
   }
 
   unref(): void {
     this.#wanted = false;
+    this.#streams.unref();
   }
 
   watch(): void {
@@ -115,19 +122,19 @@ export class StdioChannel implements BarrierChannel {
   }
 
   /**
-   * Reads while there is a reason to. A read that is under way cannot be taken
-   * back, and keeps the process alive.
+   * Reads while there is a reason to. In Deno, a read that is under way cannot be
+   * taken back, and keeps the process alive.
    */
   async #read(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
     while (this.#receiver && (this.#wanted || this.#watched)) {
-      const read = await Deno.stdin.read(this.#buffer).catch(() => null);
-      if (read === null) {
+      const bytes = await this.#streams.read().catch(() => undefined);
+      if (bytes === undefined) {
         this.#receiver?.hangUp();
         this.#receiver = undefined;
       } else {
-        this.#receiver?.receive(this.#buffer.subarray(0, read));
+        this.#receiver?.receive(bytes);
         await this.#receiver?.backlog; // or until those who were served wait again, or do not
       }
     }

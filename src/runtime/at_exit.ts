@@ -11,8 +11,15 @@
  * which emits `exit` when the program ends by itself and at a restart of `deno run
  * --watch`.
  *
- * Remove when Deno dispatches an event after all listeners.
+ * In Node and Bun, the `exit` event of `process` is the only one, and a listener of
+ * it can call `process.exit()`. So there it is `process.reallyExit` that is
+ * replaced, which `process.exit()` calls in the end. For an exit without that call,
+ * a listener is added as the last one, when the event is about to be emitted.
+ *
+ * Remove when the runtimes dispatch an event after all listeners.
  */
+
+import { isDeno } from "./host.ts";
 
 const { addEventListener, removeEventListener } = globalThis;
 
@@ -36,7 +43,8 @@ export function runAtExit(run: () => void): () => void {
 /**
  * Registers a function that runs once no other code of the program can run: when
  * it exits, and at a restart of `deno run --watch`, where this process continues
- * with the next run. It does not run when a signal or an uncaught error ends the
+ * with the next run. Node and Bun start a new process instead, and it does not run
+ * there. It does not run when a signal or an uncaught error ends the
  * program, because another listener can still handle an error.
  *
  * This does not throw.
@@ -156,6 +164,7 @@ function replaceEmit(): Replacement {
 }
 
 function watch(): void {
+  if (!isDeno) return watchInNode();
   addEventListener("unload", onUnload);
   addEventListener("error", flush);
   replacements ??= { exit: replaceExit(), emit: replaceEmit() };
@@ -165,6 +174,7 @@ function watch(): void {
 }
 
 function unwatch(): void {
+  if (!isDeno) return unwatchInNode();
   removeEventListener("unload", onUnload);
   removeEventListener("error", flush);
   attempt(() => replacements?.exit.remove());
@@ -181,4 +191,36 @@ function onUnload(): void {
 function isUnloading(): boolean {
   return Reflect.get(globalThis, Symbol.for("Deno.isUnloadDispatched")) ===
     true;
+}
+
+/** Made when first needed, too. */
+let reallyExit: Replacement | undefined;
+
+/** The events of `process` before it emits `exit` without `process.exit()`. */
+const ENDS = ["beforeExit", "uncaughtExceptionMonitor"];
+
+function watchInNode(): void {
+  // deno-lint-ignore no-process-global -- importing it would load it in Deno
+  const node: NodeJS.EventEmitter = process;
+  reallyExit ??= new Replacement(node, "reallyExit", (exit) => (...args) => {
+    flush();
+    return exit(...args);
+  });
+  reallyExit.install();
+  for (const end of ENDS) node.off(end, flushLast).on(end, flushLast);
+}
+
+function unwatchInNode(): void {
+  // deno-lint-ignore no-process-global -- importing it would load it in Deno
+  const node: NodeJS.EventEmitter = process;
+  reallyExit?.remove();
+  for (const end of ENDS) node.off(end, flushLast);
+  node.off("exit", flush);
+}
+
+/** Flushes now, and once more after the listeners of the exit. */
+function flushLast(): void {
+  flush(); // also what a listener of the exit placed before it threw
+  // deno-lint-ignore no-process-global -- importing it would load it in Deno
+  process.off("exit", flush).on("exit", flush);
 }

@@ -8,8 +8,28 @@
 /** Whether this is Deno, and not Node or Bun. */
 export const isDeno: boolean = typeof Deno === "object";
 
+/** Whether this is Bun. */
+export function isBun(): boolean {
+  return !isDeno && "bun" in node().versions;
+}
+
 // deno-lint-ignore no-process-global -- importing it would load it in Deno
 const node = (): typeof process => process;
+
+/**
+ * Checks that this is Deno.
+ *
+ * @param what What needs it: "Cannot ..." is the beginning of the error.
+ * @throws {TypeError} If it is not.
+ */
+export function requireDeno(what: string, advice: string): void {
+  if (isDeno) return;
+  const { bun, node: version } = node().versions;
+  const runtime = bun === undefined ? `Node ${version}` : `Bun ${bun}`;
+  throw new TypeError(
+    `Cannot ${what}: it needs Deno, received ${runtime}; ${advice}`,
+  );
+}
 
 /** Whether this is Windows. */
 export function isWindows(): boolean {
@@ -66,4 +86,49 @@ export function hostError(
     configurable: true,
     writable: true,
   });
+}
+
+/** This process's stdin and stdout, as a channel needs them. */
+export interface StandardStreams {
+  /** Reads what comes next; `undefined` at the end. The next read reuses the bytes. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Writes some of the bytes, and returns how many: 0 if stdout is full. */
+  write(bytes: Uint8Array): number;
+  /** Closes stdin, which ends a read that is under way. */
+  close(): void;
+  /** Makes a read keep the process alive. */
+  ref(): void;
+  /** Stops a read from keeping the process alive, if the runtime can. */
+  unref(): void;
+}
+
+/** Those of a Deno process. A read always keeps it alive. */
+export class DenoStreams implements StandardStreams {
+  readonly #buffer = new Uint8Array(64 * 1024);
+
+  async read(): Promise<Uint8Array | undefined> {
+    const length = await Deno.stdin.read(this.#buffer);
+    return length === null ? undefined : this.#buffer.subarray(0, length);
+  }
+
+  write(bytes: Uint8Array): number {
+    try {
+      return Deno.stdout.writeSync(bytes);
+    } catch (error) {
+      if (error instanceof Deno.errors.WouldBlock) return 0;
+      throw error;
+    }
+  }
+
+  close(): void {
+    try {
+      Deno.stdin.close();
+    } catch {
+      // The program has closed it already.
+    }
+  }
+
+  ref(): void {}
+
+  unref(): void {}
 }

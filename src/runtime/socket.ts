@@ -5,7 +5,7 @@
  * so what only a parent needs stands in other files.
  */
 
-import { hostError } from "./host.ts";
+import { hostError, isBun, isDeno } from "./host.ts";
 import type { OnReadOpts, Socket } from "node:net";
 
 /** How many bytes one read takes at most. */
@@ -27,6 +27,8 @@ const FIRST_FD = 3;
  * the variable DENO_EXTRA_STDIO_FDS names, and only these can be asked for their
  * status.
  *
+ * Node's own descriptors, from 3 on, are not sockets.
+ *
  * A socket that listens opens as well, and fails at its first read.
  *
  * Remove when Deno refuses descriptors of its own, and sockets that listen.
@@ -46,7 +48,12 @@ export async function openInheritedSocket(
   try {
     if (fd !== FIRST_FD) {
       const { fstatSync } = await import("node:fs");
-      fstatSync(fd);
+      const isSocket = fstatSync(fd).isSocket();
+      if (!isDeno && !isSocket) throw new Error("it is not a socket");
+    }
+    if (isBun()) {
+      const { connectInBun } = await import("./bun_socket.ts");
+      return await connectInBun(fd, onRead);
     }
     const socket = new Socket({ fd, onread: intoBuffer(onRead) });
     if (!listens(socket)) return socket;

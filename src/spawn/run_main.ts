@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { BarrierAbortedError } from "../barrier/error.ts";
+import { requireDeno } from "../runtime/host.ts";
 import { setTimeout, within } from "../runtime/timers.ts";
 import { shown } from "./errors.ts";
 import {
@@ -71,6 +72,7 @@ const SIGNAL_GRACE = 200;
 export async function runMain<T>(
   main: (signal: AbortSignal) => T | Promise<T>,
 ): Promise<T> {
+  requireDeno("run the main function", "call it directly");
   if (typeof main !== "function") {
     throw new TypeError(
       `Cannot run the main function: it must be a function, received ${

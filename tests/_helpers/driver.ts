@@ -12,6 +12,7 @@
  */
 
 import {
+  type Barrier,
   type BarrierChannelKind,
   type BarrierProcess,
   spawnWithBarrier,
@@ -76,18 +77,22 @@ export interface Answer {
 
 /** A driven child, and the parent's side of its barrier. */
 export class DrivenChild implements AsyncDisposable {
-  readonly barrier: BarrierProcess;
+  readonly barrier: Barrier;
+  /** The process, if it has no other children in it. */
+  readonly #process: BarrierProcess | undefined;
   readonly #connection: Deno.Conn;
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #results = new Map<number, (result: unknown) => void>();
   readonly #reading: Promise<void>;
+  #isConnected = true;
   #calls = 0;
   /** How many bytes went to the child, and whether an end is behind them. */
   #sent = 0;
   #ended = false;
 
-  private constructor(barrier: BarrierProcess, connection: Deno.Conn) {
+  constructor(barrier: Barrier | BarrierProcess, connection: Deno.Conn) {
     this.barrier = barrier;
+    this.#process = "exited" in barrier ? barrier : undefined;
     this.#connection = connection;
     this.#countSent(barrier);
     this.#reading = this.#read();
@@ -144,13 +149,15 @@ export class DrivenChild implements AsyncDisposable {
   async exit(): Promise<void> {
     const { signal } = this.barrier;
     await this.start("exit");
-    await this.barrier.exited;
+    await this.#process?.exited;
     if (this.#ended || signal.aborted) return;
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.barrier[Symbol.asyncDispose]();
+    await this.#process?.stop();
+    this.barrier.destroy();
+    if (this.#isConnected) await this.#connection.closeWrite();
     await this.#reading;
   }
 
@@ -162,11 +169,12 @@ export class DrivenChild implements AsyncDisposable {
       this.#results.get(answer.id)?.(answer.result);
       this.#results.delete(answer.id);
     }
+    this.#isConnected = false;
     // It is gone: its last call, "exit", has no answer.
     for (const [id, resolve] of this.#answers) resolve({ id });
   }
 
-  #countSent(barrier: BarrierProcess): void {
+  #countSent(barrier: Barrier): void {
     const place = barrier.place;
     barrier.place = (note) => {
       const placed = place.call(barrier, note);

@@ -9,13 +9,17 @@ import type { CommandLine } from "./run.ts";
  * @returns Whether it is installed.
  */
 export function isInstalled(program: string): boolean {
+  const installed = isThere(program);
+  if (!installed) console.log(`Ignoring tests: ${program} is not installed`);
+  return installed;
+}
+
+function isThere(program: string): boolean {
   // Where there is no Node, Deno puts itself in its place.
   const script = program === "node"
     ? "node -e 'process.exit(process.versions.deno ? 1 : 0)'"
     : 'command -v "$1"';
-  const installed = succeeds(["sh", "-c", script, "sh", program]);
-  if (!installed) console.log(`Ignoring tests: ${program} is not installed`);
-  return installed;
+  return succeeds(["sh", "-c", script, "sh", program]);
 }
 
 /** Whether a command can be run, and ends well. */
@@ -58,25 +62,41 @@ export function pythonPath(): string | undefined {
 }
 
 const BUN = "bun@1.4.5";
+const NODE_24 = "node@24.21.0";
 
 /**
- * Finds Bun, which npm brings where it is not installed, and says so where
- * neither works.
+ * Finds Bun, which npm brings where it is not installed.
  *
  * @returns The path of its binary, if there is one.
  */
 export function bunPath(): string | undefined {
-  const script = `command -v bun ||
-    npm exec --yes --package=${BUN} -- sh -c 'command -v bun'`;
-  try {
-    const { success, stdout } = new Deno.Command("sh", {
-      args: ["-c", script],
-      stderr: "null",
-    }).outputSync();
-    if (success) return new TextDecoder().decode(stdout).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error; // no shell
+  return isThere("bun") ? "bun" : npmPath(BUN);
+}
+
+/**
+ * Finds a Node 24, which npm brings.
+ *
+ * @returns The path of its binary, if there is one.
+ */
+export function node24Path(): string | undefined {
+  return npmPath(NODE_24);
+}
+
+/**
+ * Finds a program that is a package of npm's, which is installed once, and says so
+ * where that does not work.
+ */
+function npmPath(npmPackage: string): string | undefined {
+  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE");
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`;
+  const prefix = `${cache}/ipc-barrier-tests/${npmPackage}`;
+  const program = npmPackage.replace(/@.*/, "");
+  const path = `${prefix}/node_modules/.bin/${program}`;
+  if (succeeds([path, "--version"])) return path;
+  const install = ["install", "--silent", "--prefix", prefix, npmPackage];
+  if (succeeds(["npm", ...install]) && succeeds([path, "--version"])) {
+    return path;
   }
-  console.log("Ignoring tests: bun is not installed");
+  console.log(`Ignoring tests: npm cannot install ${npmPackage}`);
   return undefined;
 }
