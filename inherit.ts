@@ -68,15 +68,15 @@ export interface InheritBarrierOptions {
 let inherited = false;
 
 /**
- * Opens the barrier that this process's parent made with `spawnWithBarrier`. It
- * needs no permission, and can be called once.
+ * Opens the barrier that this process's parent made with `spawnWithBarrier`, in
+ * Deno, Node or Bun. It needs no permission, and can be called once.
  *
  * After an `exec`, counting continues from `BARRIER_STATE`, if this program is
  * allowed to read that variable, and from 0 otherwise.
  *
  * If stdin and stdout are the channel, this process notices what its parent does
  * only while a wait is pending, or once {@linkcode Barrier.prototype.signal} has
- * been accessed. After a canceled wait, or once `signal` has been accessed, this
+ * been accessed. After a canceled wait, or once `signal` has been accessed, a Deno
  * process stays alive until the parent exits or sends something, or until the
  * barrier is destroyed. The parent notices the destruction only when this process
  * exits. What this process prints reaches the parent's `stdout`.
@@ -86,7 +86,8 @@ let inherited = false;
  *
  * @param options The channel, and whether a barrier is required.
  * @returns The child's side of the barrier.
- * @throws {Deno.errors.NotFound} If there is no barrier to inherit.
+ * @throws {Deno.errors.NotFound} If there is no barrier to inherit. In Node and Bun,
+ * this and the next two are an `Error` whose `name` is that of the class.
  * @throws {Deno.errors.BadResource} If the descriptor is not a pipe or a connected
  * socket.
  * @throws {Deno.errors.Busy} If the barrier has already been inherited.

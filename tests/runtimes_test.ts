@@ -143,16 +143,12 @@ async function reportOf(
 
 for (const { name, program } of RUNTIMES) {
   /** Defines a test that starts children in this runtime. */
-  function test(
-    title: string,
-    run: (program: string) => Promise<void>,
-  ): void {
+  const test = (title: string, run: (program: string) => Promise<void>) =>
     Deno.test({
       name: `${title} in ${name}`,
       ignore: program === undefined,
       fn: () => run(program!),
     });
-  }
 
   for (const channel of CHANNELS) {
     let reported: Promise<Report> | undefined;

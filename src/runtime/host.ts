@@ -19,7 +19,8 @@ const node = (): typeof process => process;
 /**
  * Checks that this is Deno.
  *
- * @param what What needs it: "Cannot ..." is the beginning of the error.
+ * @param what What needs it, as the error names it.
+ * @param advice What to do without it.
  * @throws {TypeError} If it is not.
  */
 export function requireDeno(what: string, advice: string): void {

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { type Call as ChildCall, DrivenChild } from "./driver.ts";
+import type { Call as ChildCall, DrivenChild } from "./driver.ts";
 import { turnEventLoop } from "./event_loop.ts";
 import {
   BarrierSide,
