@@ -26,7 +26,7 @@ interface Story {
 }
 
 const LINE =
-  /^(\d{13}\.\d{3}) barrier (\d+) (?:parent of (\d+)|child): ([^:]+)(?:: (.*))?$/;
+  /^(\d{13}\.\d{3}) barrier (\d+) (?:parent of (\d+)(?: \(.+\))?|child): ([^:]+)(?:: (.*))?$/;
 
 /** Reads the lines of a log, whatever their order. */
 function readStories(log: string): Story[] {

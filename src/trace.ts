@@ -4,7 +4,7 @@
  * What `BARRIER_TRACE=1` prints to stderr: one line for each thing that a side
  * of a barrier does, and for each that it learns of its peer.
  *
- *     1764064609123.456 barrier 4711 parent of 4712: place 1: go on
+ *     1764064609123.456 barrier 4711 parent of 4712 (worker): place 1: go on
  *
  * What a side does is one of
  *
@@ -14,7 +14,7 @@
  *     wait N ends: RESULT       `true` or `false`
  *     wait N is canceled: REASON
  *     take N: NOTE              N counts all that arrived; so it is the peer's N
- *     drop N: NOTE              an abort or a hang-up made it void
+ *     drop N: NOTE              an abort or a hang-up discarded it
  *     abort: REASON
  *     hang up                   it was destroyed
  *
@@ -24,10 +24,10 @@
  *     peer closes its channel: HOW
  *     peer hangs up: HOW
  *
- * each without the colon and what follows where there is nothing to say.
+ * each without the colon and what follows if there is no text.
  *
- * The time is in milliseconds and comes first, so that the sorted lines of both
- * processes make one story. What a side does is printed before the peer can learn
+ * The time is in milliseconds and comes first, so that `sort` merges the lines of
+ * both processes. What a side does is printed before the peer can learn
  * of it, and what it learns of the peer before it acts on that. Where the clock
  * was set in between, the lines after that sort among themselves.
  */

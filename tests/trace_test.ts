@@ -35,7 +35,7 @@ function runTraced(
 }
 
 const LINE =
-  /^\d{13}\.\d{3} barrier (\d+) (?:(parent) of (\d+)|(child)): (.+)$/;
+  /^\d{13}\.\d{3} barrier (\d+) (?:(parent) of (\d+) \(.+\)|(child)): (.+)$/;
 
 /** The sorted lines of a trace, each with its side, and without its pids. */
 function story(stderr: string): string[] {

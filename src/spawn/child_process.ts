@@ -73,7 +73,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     const pid = launched.process.pid!;
     const options: InternalOptions = {
       role: "parent",
-      observer: traced(`parent of ${pid}`),
+      observer: traced(`parent of ${pid} (${plan.name})`),
       details: () => ({ pid, name: plan.name }),
     };
     super(streams.channel, options);
