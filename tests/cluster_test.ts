@@ -7,7 +7,7 @@ import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { canMakeMachines, Machines } from "./_helpers/machines.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { allGone } from "./_helpers/process_table.ts";
-import { type Output, start } from "./_helpers/run.ts";
+import { outputOf, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
 import { SSHD, Sshd } from "./_helpers/sshd.ts";
 
@@ -165,14 +165,4 @@ async function connect(
 /** Replaces process IDs. */
 function anonymous(text: string): string {
   return text.replaceAll(/process \d+/g, "process PID");
-}
-
-async function outputOf(process: Deno.ChildProcess): Promise<Output> {
-  const { code, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
 }

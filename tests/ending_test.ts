@@ -208,7 +208,11 @@ test("BarrierProcess is ended where it may run that program alone, also when its
     const { ChildProcess } = await import("node:child_process");
     ChildProcess.prototype.kill = () => false;
     {
-      await using child = spawnWithBarrier(["sh", "-c", "read -r _ <&3"]);
+      await using child = spawnWithBarrier(["sh", "-c", ":"]);
+      // It exits, and this process has not noticed.
+      const script = 'while ps -o stat= -p "$0" | grep -vq Z; do :; done';
+      const args = ["-c", script, String(child.pid)];
+      new Deno.Command("sh", { args }).outputSync();
       try {
         child.kill();
       } catch (error) {

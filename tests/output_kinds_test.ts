@@ -18,6 +18,18 @@ import {
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
+/** Runs a module whose stdout is a file, and returns what is in that then. */
+async function runIntoFile(module: string): Promise<string> {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/file`;
+  const deno = [Deno.execPath(), "run", "-A", module];
+  const { code } = await run(
+    ["sh", "-c", 'file=$1; shift; exec "$@" >"$file"', "sh", file, ...deno],
+  );
+  assertEquals(code, 0);
+  return await Deno.readTextFile(file);
+}
+
 const isLinux = IS_UNIX && Deno.build.os === "linux";
 
 Deno.test({
@@ -37,8 +49,6 @@ Deno.test({
 });
 
 test('spawnWithBarrier() really inherits for "inherit", so that the order of lines is kept', async () => {
-  await using directory = await TempDir.make();
-  const path = `${directory.path}/log`;
   const script =
     'i=0; while read -r _ <&3; do echo "child $i"; i=$((i + 1)); echo >&3; done';
   const parent = parentModule(`
@@ -52,17 +62,12 @@ test('spawnWithBarrier() really inherits for "inherit", so that the order of lin
     }
     child.destroy();
   `);
-  const command = 'exec "$@" >log';
-  const { code } = await run(
-    ["sh", "-c", command, "sh", Deno.execPath(), "run", "-A", parent],
-    { cwd: directory.path },
-  );
-  assertEquals(code, 0);
+  const log = await runIntoFile(parent);
   const expected = Array.from(
     { length: 50 },
     (_, i) => `parent ${i}\nchild ${i}\n`,
   ).join("");
-  assertEquals(await Deno.readTextFile(path), expected);
+  assertEquals(log, expected);
 });
 
 Deno.test({
@@ -207,7 +212,6 @@ const PRINTED = [
 
 for (const { how, options, place, fd } of PRINTED) {
   test(`BarrierProcess writes output before what this process prints once it has a barrier ${how}`, async () => {
-    await using directory = await TempDir.make();
     const script = `
       for i in 0 1 2 3 4 5 6 7 8 9; do
         head -c 30000 /dev/zero | tr '\\0' $i
@@ -226,14 +230,9 @@ for (const { how, options, place, fd } of PRINTED) {
       }
     `);
     // A file takes what is written in less time than a barrier waits for.
-    const command = 'exec "$@" >log';
-    const { code } = await run(
-      ["sh", "-c", command, "sh", Deno.execPath(), "run", "-A", parent],
-      { cwd: directory.path },
+    const lines = (await runIntoFile(parent)).split("\n").filter((line) =>
+      line !== "up"
     );
-    assertEquals(code, 0);
-    const log = await Deno.readTextFile(`${directory.path}/log`);
-    const lines = log.split("\n").filter((line) => line !== "up");
     assertEquals(lines.length, 21);
     for (let i = 0; i < 10; i++) {
       assertEquals(lines[2 * i], `${i}`.repeat(30_000));

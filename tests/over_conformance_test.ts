@@ -141,8 +141,8 @@ class WorkerSide implements Side, Disposable {
   }
 }
 
-Deno.test("Barrier.over() TCP reproduces every 10th recorded trace of systemd's barrier.c", async () => {
-  for (const trace of await readTraces(10)) {
+Deno.test("Barrier.over() TCP reproduces every 30th recorded trace of systemd's barrier.c", async () => {
+  for (const trace of await readTraces(30)) {
     const sides = (await connect("TCP")).map((conn, index) => {
       const traffic = new Traffic();
       const { streams, closed } = meterStreams(conn, traffic);
@@ -158,8 +158,8 @@ Deno.test("Barrier.over() TCP reproduces every 10th recorded trace of systemd's 
   }
 });
 
-Deno.test("Barrier.over() a MessagePort reproduces every recorded trace of systemd's barrier.c", async () => {
-  for (const trace of await readTraces()) {
+Deno.test("Barrier.over() a MessagePort reproduces every 5th recorded trace of systemd's barrier.c", async () => {
+  for (const trace of await readTraces(5)) {
     const { port1, port2 } = new MessageChannel();
     const parent = meterPort(port1, "parent");
     const child = meterPort(port2, "child");
@@ -167,9 +167,9 @@ Deno.test("Barrier.over() a MessagePort reproduces every recorded trace of syste
   }
 });
 
-Deno.test("Barrier.over() a Worker and its global scope reproduces every 15th recorded trace of systemd's barrier.c", async () => {
+Deno.test("Barrier.over() a Worker and its global scope reproduces every 30th recorded trace of systemd's barrier.c", async () => {
   using child = new WorkerSide();
-  for (const trace of await readTraces(15)) {
+  for (const trace of await readTraces(30)) {
     const parent = await child.over();
     await replay(trace, parent, child, async () => {
       await child.report();

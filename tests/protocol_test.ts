@@ -59,6 +59,20 @@ for (const { fence, program, file, build, command } of EXAMPLES) {
   const section = between("## Ready, wait, note", "\n## The channel");
   const source = section.split(`\n\`\`\`${fence}\n`)[1]?.split("```")[0];
 
+  /** The directory of the program, which is built once. */
+  let made: Promise<string> | undefined;
+  const make = async () => {
+    const cwd = await Deno.makeTempDir();
+    addEventListener("unload", () => Deno.removeSync(cwd, { recursive: true }));
+    await Deno.writeTextFile(`${cwd}/${file}`, source!);
+    if (build !== undefined) {
+      const env = { GO111MODULE: "off", GOCACHE: `${cwd}/cache` };
+      const { code, stderr } = await run(build, { cwd, env });
+      assertEquals(code, 0, stderr);
+    }
+    return cwd;
+  };
+
   const test = (
     name: string,
     fn: (child: BarrierProcess) => Promise<void>,
@@ -67,16 +81,7 @@ for (const { fence, program, file, build, command } of EXAMPLES) {
       name: `PROTOCOL.md shows a program for ${program} that ${name}`,
       ignore: !IS_UNIX || !isInstalled(program),
       async fn() {
-        await using directory = await TempDir.make();
-        const cwd = directory.path;
-        await Deno.writeTextFile(`${cwd}/${file}`, source!);
-        if (build !== undefined) {
-          const { code, stderr } = await run(build, {
-            cwd,
-            env: { GO111MODULE: "off", GOCACHE: `${cwd}/cache` },
-          });
-          assertEquals(code, 0, stderr);
-        }
+        const cwd = await (made ??= make());
         await using child = spawnWithBarrier(command, { cwd });
         assertEquals(await child.ready(), undefined);
         await fn(child);

@@ -55,9 +55,7 @@ for (const [signal] of STOPPING) {
       });
       console.log("not printed");
     `);
-    await program.until("running\n");
-    program.kill(signal);
-    const { rest, errors, status } = await program.ended();
+    const { rest, errors, status } = await program.endedBy(signal);
     assertEquals(rest, `AbortError Stopped by ${signal}\nclean\n`);
     assertEquals(errors, "");
     assertEquals(status.signal, signal);
@@ -82,9 +80,7 @@ test("runMain() ends blocks in their order, and runs finally", async () => {
       }
     });
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, errors, status } = await program.ended();
+  const { rest, errors, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "end of app\nend of database\nfinally\n");
   assertEquals(errors, "");
   assertEquals(status.signal, "SIGINT");
@@ -101,9 +97,7 @@ test("runMain() leaves it to main to stop children, and has those stopped that m
       console.log("end of main");
     });
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "end of main\nstop server\nstopped server\n");
   assertEquals(status.signal, "SIGINT");
 });
@@ -114,9 +108,7 @@ test("runMain() has children stopped as before once main has ended", async () =>
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGTERM");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGTERM");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.signal, "SIGTERM");
 });
@@ -178,9 +170,7 @@ for (const [what, error, isPrinted] of ERRORS) {
         throw ${error};
       });
     `);
-    await program.until("running\n");
-    program.kill("SIGINT");
-    const { errors, status } = await program.ended();
+    const { errors, status } = await program.endedBy("SIGINT");
     if (isPrinted) assertStringIncludes(errors, "disk full");
     else assertEquals(errors, "");
     assertEquals(status.signal, "SIGINT");
@@ -232,9 +222,7 @@ test("runMain() does not print that a wait has ended because the child was stopp
       await waiting;
     });
   `);
-  await program.until("running\n");
-  program.kill("SIGTERM");
-  const { errors, status } = await program.ended();
+  const { errors, status } = await program.endedBy("SIGTERM");
   assertEquals(errors, "");
   assertEquals(status.signal, "SIGTERM");
 });
@@ -352,9 +340,7 @@ test("runMain() lets this process exit with 143 where another listener keeps it 
       await aborted(signal);
     });
   `);
-  await program.until("running\n");
-  program.kill("SIGTERM");
-  const { status } = await program.ended();
+  const { status } = await program.endedBy("SIGTERM");
   assertEquals({ ...status }, { success: false, code: 143, signal: null });
 });
 
@@ -385,9 +371,7 @@ test("runMain() does not print another rejection that the signal has caused", as
       console.log("clean");
     });
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, errors, status } = await program.ended();
+  const { rest, errors, status } = await program.endedBy("SIGINT");
   assertEquals({ rest, errors }, { rest: "clean\n", errors: "" });
   assertEquals(status.signal, "SIGINT");
 });

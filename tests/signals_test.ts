@@ -17,9 +17,7 @@ for (const [signal] of STOPPING) {
       run();
       console.log("running");
     `);
-    await program.until("running\n");
-    program.kill(signal);
-    const { rest, status } = await program.ended();
+    const { rest, status } = await program.endedBy(signal);
     assertEquals(rest, "stop a\nstop b\nstopped a\nstopped b\n");
     assertEquals(status.signal, signal);
   });
@@ -32,9 +30,7 @@ test("registerChild() has no child stopped that sees by itself that this process
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest } = await program.ended();
+  const { rest } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop server\nstopped server\n");
 });
 
@@ -44,9 +40,7 @@ test("registerChild() does not listen for a child that sees by itself that this 
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGINT");
   assertEquals({ rest, signal: status.signal }, { rest: "", signal: "SIGINT" });
 });
 
@@ -141,9 +135,7 @@ test("registerChild() lets this process exit with 130 where another listener kee
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { status } = await program.ended();
+  const { status } = await program.endedBy("SIGINT");
   assertEquals({ ...status }, { success: false, code: 130, signal: null });
 });
 
@@ -183,9 +175,7 @@ for (
       setTimeout(() => setTimeout(resolve));
       ${failure};
     `);
-    await program.until("running\n");
-    program.kill("SIGTERM");
-    const { rest, status } = await program.ended();
+    const { rest, status } = await program.endedBy("SIGTERM");
     assertEquals(rest, "stop server\nstopped server\n");
     assertEquals(status.signal, "SIGTERM");
   });
@@ -200,9 +190,7 @@ test("registerChild() keeps this process alive until its children have stopped",
     } });
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGTERM");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGTERM");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.signal, "SIGTERM");
 });
@@ -213,9 +201,7 @@ test("registerChild() has a child stopped that was started while others are", as
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest } = await program.ended();
+  const { rest } = await program.endedBy("SIGINT");
   assertEquals(
     rest,
     "stop first\nstopped first\nstop second\nstopped second\n",
@@ -229,9 +215,7 @@ test("registerChild() does not go on for ever where each child starts another", 
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGINT");
   assert(rest.endsWith("kill again\n"), rest);
   assertEquals(status.signal, "SIGINT");
 });
@@ -244,9 +228,7 @@ test("registerChild() lets this process die where a child cannot be stopped", as
     run();
     console.log("running");
   `);
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop foreign\nkill foreign\n");
   assertEquals(status.signal, "SIGINT");
 });
@@ -277,9 +259,7 @@ test("registerChild() needs no permission", async () => {
     `,
     ["--no-prompt"],
   );
-  await program.until("running\n");
-  program.kill("SIGINT");
-  const { rest, status } = await program.ended();
+  const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.code, 130); // Deno 2.8 has to exit instead
 });

@@ -107,7 +107,7 @@ Deno.test("StdoutSplitter gives back exactly the output and exactly the lines, s
         });
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -132,7 +132,7 @@ Deno.test("StdoutSplitter loses and adds no byte of whatever comes", () => {
         assertEquals(output.length + removed, whole.length);
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 

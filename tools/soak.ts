@@ -2,8 +2,9 @@
 
 /**
  * The long form of the tests that try what nobody thought of: storms, hostile
- * peers, all programs of four calls, exits, limits, stops and leaks. It prints a command that
- * does the same again, and exits with 1 if anything is not as it should be.
+ * peers, all programs of four calls, traces, exits, limits, stops and leaks. It
+ * prints a command that does the same again, and exits with 1 if anything is not
+ * as it should be.
  *
  * - `--seed=N` does what was done with that seed.
  * - `--only=storms,hostile` does these alone.
@@ -28,6 +29,7 @@ import {
   placeUnread,
   readFlood,
 } from "../tests/_helpers/limits.ts";
+import { checkProcessTraces } from "../tests/_helpers/process_traces.ts";
 import { checkStops } from "../tests/_helpers/running_example.ts";
 import { checkStorms, Random } from "../tests/_helpers/storm.ts";
 
@@ -71,6 +73,10 @@ const PARTS: Record<string, (round: Round) => Promise<string>> = {
     }
     const pairs = await checkPairs(pairCalls, false, log);
     return `${runs} runs of programs of ${calls} calls, ${pairs} of pairs of ${pairCalls}`;
+  },
+  async traces({ scaled }) {
+    const count = await checkProcessTraces(Math.ceil(3_000 / scaled(3_000)));
+    return `${count} traces of systemd's barrier with a child`;
   },
   async exits({ scaled }) {
     const count = scaled(20_000);

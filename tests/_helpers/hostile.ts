@@ -255,6 +255,16 @@ const deliveries: fc.Arbitrary<string[]> = fc.tuple(
   );
 });
 
+/** How many streams there are, and what determines them. */
+export interface HostileOptions {
+  cases: number;
+  seed?: number;
+}
+
+function parameters({ cases, seed }: HostileOptions): fc.Parameters<unknown> {
+  return { numRuns: cases, ...seed === undefined ? {} : { seed } };
+}
+
 /**
  * Reads random streams, split anywhere, and compares with the model after every
  * piece.
@@ -262,11 +272,11 @@ const deliveries: fc.Arbitrary<string[]> = fc.tuple(
  * @throws With the seed and the smallest stream that shows it, if they differ.
  */
 export async function checkHostile(
-  { cases, seed }: { cases: number; seed?: number },
+  options: HostileOptions,
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...SOURCES), deliveries, checkStream),
-    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+    parameters(options),
   );
 }
 
@@ -277,7 +287,7 @@ export async function checkHostile(
  */
 export async function checkHostileChildren(
   source: "fd" | "stdout",
-  { cases, seed }: { cases: number; seed?: number },
+  options: HostileOptions,
 ): Promise<void> {
   await using directory = await TempDir.make();
   const file = `${directory.path}/stream`;
@@ -303,7 +313,7 @@ export async function checkHostileChildren(
   };
   await fc.assert(
     fc.asyncProperty(stream, check),
-    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+    parameters(options),
   );
 }
 
@@ -314,7 +324,7 @@ export async function checkHostileChildren(
  * missing or a note is more than a line that can be shown.
  */
 export async function checkReadyLines(
-  { cases, seed }: { cases: number; seed?: number },
+  options: HostileOptions,
 ): Promise<void> {
   await using directory = await TempDir.make();
   const file = `${directory.path}/stream`;
@@ -333,7 +343,7 @@ export async function checkReadyLines(
   };
   await fc.assert(
     fc.asyncProperty(stream, check),
-    { numRuns: cases, ...seed === undefined ? {} : { seed } },
+    parameters(options),
   );
 }
 

@@ -37,6 +37,13 @@ const PRELUDE = `
   });
 `;
 
+/** What a program printed last, and how it ended. */
+interface End {
+  rest: string;
+  errors: string;
+  status: Deno.CommandStatus;
+}
+
 /** A program that runs until a test ends it. */
 export class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
@@ -65,14 +72,19 @@ export class Program implements AsyncDisposable {
   }
 
   /** Reads the rest, and returns it and how the program has ended. */
-  async ended(): Promise<
-    { rest: string; errors: string; status: Deno.CommandStatus }
-  > {
+  async ended(): Promise<End> {
     const [rest, errors] = await Promise.all([
       this.until("\0"),
       this.errorsUntil("\0"),
     ]);
     return { rest, errors, status: await this.#process.status };
+  }
+
+  /** Sends a signal once it has printed `running`, and reads the rest. */
+  async endedBy(signal: Deno.Signal): Promise<End> {
+    await this.until("running\n");
+    this.kill(signal);
+    return await this.ended();
   }
 
   kill(signal: Deno.Signal): void {

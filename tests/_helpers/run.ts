@@ -29,7 +29,11 @@ export async function run(
   command: CommandLine,
   options?: Omit<Deno.CommandOptions, "args" | "stdin" | "stdout" | "stderr">,
 ): Promise<Output> {
-  const process = start(command, { ...options, stdin: "null" });
+  return await outputOf(start(command, { ...options, stdin: "null" }));
+}
+
+/** Waits for the end of a program whose streams are piped. */
+export async function outputOf(process: Deno.ChildProcess): Promise<Output> {
   const { code, stdout, stderr } = await process.output();
   const decoder = new TextDecoder();
   return {
