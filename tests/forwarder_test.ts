@@ -71,17 +71,24 @@ test("BarrierProcess does not mix the lines of two children that it forwards", a
   assertEquals(lines.filter((line) => !/^(a{70}|b{70}|c{70})$/.test(line)), []);
 });
 
-Deno.test({
-  name:
-    "BarrierProcess loses nothing of several children that it forwards to a non-blocking stdout",
-  ignore: !IS_UNIX || !isInstalled("python3"),
-  async fn() {
-    // The first child prints more than a pipe holds, the others no whole line.
-    const print = (length: number, name: string) =>
-      `spawnWithBarrier(["sh", "-c", ${
-        json(`head -c ${length} /dev/zero | tr '\\0' ${name}`)
-      }])`;
-    const parent = parentModule(`
+/** What decides how much is written to stdout at a time. */
+const PERMISSIONS: Record<string, string[]> = {
+  "as one": ["--allow-all"],
+  "in pieces": ["--allow-run", "--allow-env", "--allow-write"],
+};
+
+for (const way of Object.keys(PERMISSIONS)) {
+  Deno.test({
+    name:
+      `BarrierProcess loses nothing that it forwards to a non-blocking stdout, ${way}`,
+    ignore: !IS_UNIX || !isInstalled("python3"),
+    async fn() {
+      // The first child prints more than a pipe holds, the others no whole line.
+      const print = (length: number, name: string) =>
+        `spawnWithBarrier(["sh", "-c", ${
+          json(`head -c ${length} /dev/zero | tr '\\0' ${name}`)
+        }])`;
+      const parent = parentModule(`
       const first = ${print(200_000, "z")};
       await first.exited;
       const children = [first, ${print(600, "a")}, ${print(600, "b")}];
@@ -89,18 +96,21 @@ Deno.test({
       Deno.removeSync(Deno.args[0]); // now the reader begins
       await Promise.all(children.map((child) => child.status));
     `);
-    const file = await Deno.makeTempFile();
-    const nonBlocking =
-      "import os, sys; os.set_blocking(1, False); os.execvp(sys.argv[1], sys.argv[1:])";
-    const { stdout } = await run([
-      "sh",
-      "-c",
-      '"$@" | { while [ -e "$file" ]; do sleep 0.01; done; cat; }',
-      "sh",
-      ...["python3", "-c", nonBlocking],
-      ...[execPath(), "run", "-A", parent, file],
-    ], { env: { file } });
-    const counts = ["z", "a", "b"].map((name) => stdout.split(name).length - 1);
-    assertEquals(counts, [200_000, 600, 600]);
-  },
-});
+      const file = await Deno.makeTempFile();
+      const nonBlocking =
+        "import os, sys; os.set_blocking(1, False); os.execvp(sys.argv[1], sys.argv[1:])";
+      const { stdout } = await run([
+        "sh",
+        "-c",
+        '"$@" | { while [ -e "$file" ]; do sleep 0.01; done; cat; }',
+        "sh",
+        ...["python3", "-c", nonBlocking],
+        ...[execPath(), "run", ...PERMISSIONS[way]!, parent, file],
+      ], { env: { file } });
+      const counts = ["z", "a", "b"].map((name) =>
+        stdout.split(name).length - 1
+      );
+      assertEquals(counts, [200_000, 600, 600]);
+    },
+  });
+}

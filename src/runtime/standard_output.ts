@@ -3,8 +3,11 @@
 import { builtin } from "./builtin.ts";
 import { setTimeout } from "./timers.ts";
 
-/** From how many bytes on a write to a file goes as one. */
-const FILE_WRITE = 64 * 1024;
+/** From how many bytes on it is worth finding out whether stdout takes them as one. */
+const LARGE_WRITE = 16 * 1024;
+
+/** The stdout of a process, as a file that can be opened on Linux. */
+const STDOUT_FILE = "/proc/self/fd/1";
 
 /** How many bytes of an unfinished line Deno's stdout keeps. */
 const STDOUT_BUFFER = 1024;
@@ -28,10 +31,11 @@ export interface StandardOutput {
  * no event reports that there is room again.
  *
  * Of stdout it does not even say how much was written before, as it keeps the end
- * of an unfinished line in a small buffer. So unless that is a file, which always
- * has room, it is given pieces that are taken whole or not at all: what a pipe
- * takes in one write, and lines that have ended. Only a short piece after the last of
- * these goes to the buffer. A piece takes Deno as long as a large write.
+ * of an unfinished line in a small buffer. So it is given pieces that are taken
+ * whole or not at all: what a pipe takes in one write, and lines that have ended.
+ * Only a short piece after the last of these goes to the buffer. A piece takes Deno
+ * as long as a large write. So many bytes go as one where that is safe: to a file,
+ * which always has room, and to a pipe that can be opened once more.
  *
  * Remove when Deno waits for room by itself.
  */
@@ -39,15 +43,41 @@ export async function writeWhole(
   output: StandardOutput,
   bytes: Uint8Array,
 ): Promise<void> {
-  const inPieces = output === Deno.stdout &&
-    !(bytes.length >= FILE_WRITE && isFile(1));
+  const isLarge = output === Deno.stdout && bytes.length >= LARGE_WRITE;
+  using pipe = isLarge ? openStdoutPipe() : undefined;
+  const inPieces = output === Deno.stdout && !pipe && !(isLarge && isFile(1));
   for (let start = 0; start < bytes.length;) {
     const rest = bytes.subarray(start);
     const piece = inPieces ? firstPiece(rest) : rest;
     const isKept = inPieces && piece.length < STDOUT_BUFFER &&
       piece.at(-1) !== LF;
-    start += await writePiece(output, piece, isKept);
+    start += await writePiece(pipe ?? output, piece, isKept);
   }
+}
+
+/**
+ * Opens the pipe that stdout is once more, or returns `undefined` if that cannot be
+ * done. Only this process decides whether this one blocks, and Deno reports exactly
+ * how much it has taken.
+ *
+ * Deno allows that to a program with all permissions. A pipe that has a name is left
+ * alone, because opening one waits for a reader.
+ */
+function openStdoutPipe(): Deno.FsFile | undefined {
+  if (Deno.build.os !== "linux" || !mayOpen(STDOUT_FILE)) return undefined;
+  try {
+    if (!Deno.readLinkSync(STDOUT_FILE).startsWith("pipe:")) return undefined;
+    return Deno.openSync(STDOUT_FILE, { write: true });
+  } catch {
+    return undefined; // not all permissions, or the pipe of another user
+  }
+}
+
+/** Whether this program may read and write a file without being asked about it. */
+function mayOpen(path: string): boolean {
+  return (["read", "write"] as const).every((name) =>
+    Deno.permissions.querySync({ name, path }).state === "granted"
+  );
 }
 
 /** Whether a descriptor is a regular file. */
