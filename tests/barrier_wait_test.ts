@@ -43,6 +43,17 @@ Deno.test("Barrier.sync() takes what arrives before a later waitNext() can", asy
   assertEquals(await outcomes(...waits), [true, true, true]);
 });
 
+Deno.test("Barrier.sync() waits for more than has arrived, and takes none of it before", async () => {
+  const { barrier, channel } = setUp({ barriers: 2 });
+  channel.deliver("+one\n");
+  const controller = new AbortController();
+  const sync = barrier.sync(controller);
+  assertEquals(await outcomes(sync), ["pending"]);
+  controller.abort();
+  await sync.catch(() => {});
+  assertEquals(await barrier.receive(), "one");
+});
+
 Deno.test("Barrier.sync() waits for what is placed while it is pending", async () => {
   const { barrier, channel } = setUp();
   const sync = barrier.placeAndSync();
@@ -92,6 +103,14 @@ Deno.test("Barrier waits of every kind are ended by the peer's abort and by its 
     const later = WAITS.map((wait) => barrier[wait]());
     assertEquals(await outcomes(...later), expected);
   }
+});
+
+Deno.test("Barrier.waitAbortion() resolves after a hang-up that came before it", async () => {
+  const { barrier, channel } = setUp();
+  channel.hangUp();
+  assertFalse(barrier.theyAborted);
+  assertEquals(await outcomes(barrier.waitAbortion()), [true]);
+  assert(barrier.theyAborted);
 });
 
 Deno.test("Barrier.waitAbortion() counts an abort that the peer answers immediately", async () => {

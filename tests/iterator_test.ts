@@ -77,6 +77,19 @@ Deno.test("Barrier cancels a pending step by return(), which takes nothing of wh
   assertEquals(barrier.note, "later");
 });
 
+Deno.test("Barrier leaves the steps of another iterator pending when one returns", async () => {
+  const { barrier, channel } = setUp();
+  const [first, second] = [
+    barrier[Symbol.asyncIterator](),
+    barrier[Symbol.asyncIterator](),
+  ];
+  const step = second.next();
+  await first.return!();
+  assert(await isPending(step));
+  channel.deliver("+one\n");
+  assertEquals(await step, { done: false, value: "one" });
+});
+
 for (
   const [what, end] of [
     ["an abortion of the peer", ({ channel }) => channel.deliver("abort\n")],

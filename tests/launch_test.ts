@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { descriptors, launch } from "../src/spawn/launch.ts";
 import { spawnWithBarrier } from "../mod.ts";
 import { resolve } from "../src/spawn/options.ts";
+import { run } from "./_helpers/run.ts";
 import { json, parentModule } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
@@ -66,6 +67,28 @@ for (const channel of ["fd:4", "stdio"]) {
     );
   });
 }
+
+test("descriptors() has the null device for a stdin that is this process's channel", async () => {
+  const [launchUrl, stdioUrl] = ["spawn/launch.ts", "channels/stdio.ts"].map(
+    (file) => json(import.meta.resolve(`../src/${file}`)),
+  );
+  const { stdout } = await run([
+    Deno.execPath(),
+    "eval",
+    `
+      import { descriptors } from ${launchUrl};
+      import { StdioChannel } from ${stdioUrl};
+      const streams = { stdin: "inherit", stdout: "null", stderr: "null" };
+      console.log(descriptors({ fd: 3, ...streams }).join(" "));
+      new StdioChannel();
+      console.log(descriptors({ fd: 3, ...streams }).join(" "));
+    `,
+  ]);
+  assertEquals(
+    stdout,
+    "inherit ignore ignore pipe\nignore ignore ignore pipe\n",
+  );
+});
 
 test("descriptors() has a pipe for every stream that this process reads or writes", () => {
   const cases: [options: object, descriptors: string][] = [

@@ -100,6 +100,14 @@ Deno.test("LineScanner.read() finds each line with a pattern that remembers wher
   }
 });
 
+Deno.test("LineScanner.read() looks at 4,096 characters of a line, wherever it is cut", () => {
+  const line = `${"x".repeat(4_092)}\x1b[1mend`;
+  for (const lengths of [[], [4_000], [4_095], [1]]) {
+    assertEquals(scan(`${line}\n`, /x(e?n?d?)$/, lengths), [""]);
+  }
+  assertEquals(scan(`${line.slice(1)}\n`, /x(e?n?d?)$/, [4_000]), ["e"]);
+});
+
 Deno.test("LineScanner.read() returns a note that can be sent", () => {
   const notes = scan(`${"🙂".repeat(3_000)}\na\u202eb\n`);
   assertEquals(notes, ["🙂".repeat(1_023), "a\\u{202e}b"]);

@@ -30,6 +30,21 @@ test("SocketChannel.send() sends what many turns placed while the peer did not r
   assertEquals(lines, NOTES.map((note) => `+${note}`));
 });
 
+test("SocketChannel.send() sends many in one turn, whether or not a close follows", async () => {
+  await using child = shell("head -n 9 <&3; exec >&-; cat <&3 >&2", {
+    stdout: "piped",
+    stderr: "piped",
+  });
+  for (let i = 1; i <= 9; i++) child.place(`${i}`);
+  assertEquals(
+    (await child.stdout.text()).replaceAll("\n", ""),
+    "+1+2+3+4+5+6+7+8+9",
+  );
+  for (let i = 1; i <= 9; i++) child.place();
+  child.destroy();
+  assertEquals(await child.stderr.text(), "\n".repeat(9));
+});
+
 test("SocketChannel.hangUp() closes the channel, which a grandchild may still read", async () => {
   await using child = shell("(cat <&3; echo end >&2) & exit 0", {
     stdout: "null",
@@ -37,6 +52,15 @@ test("SocketChannel.hangUp() closes the channel, which a grandchild may still re
   });
   assertEquals(await child.waitNext(), false);
   assertEquals(await child.stderr.text(), "end\n");
+});
+
+test("InheritedChannel hangs up when the parent does", async () => {
+  await using child = spawnWithBarrier(
+    childModule("fd", "console.log(await barrier.waitNext());"),
+    { stdout: "piped" },
+  );
+  child.destroy();
+  assertEquals(await child.stdout.text(), "false\n");
 });
 
 for (

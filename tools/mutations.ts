@@ -295,6 +295,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a flush reuses the buffer that it has handed to the socket",
     ],
     ["this.#writer.destroy();", "", "hangUp() leaves the writer open"],
+    ["this.ended.then(() => this.hangUp());", ""],
     ["if (this.#writes === 0) queueMicrotask(this.#flush);", ""],
     [
       "this.#flush();\n    this.#socket",
@@ -316,9 +317,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...faults("src/channels/socket.ts", ["watch"], [
     ['socket.once("close", atUnload(() => socket.destroy()));', ""],
   ]),
-  ...faults("src/channels/socket.ts", ["inherit"], [
-    ["this.ended.then(() => this.hangUp());", ""],
-  ]),
   ...faults("src/channels/paced.ts", ["paced"], [
     ["this.#queue.push(bytes.slice());", "this.#queue.push(bytes);"],
     ["if (this.#queue[0] === bytes) this.#queue[0] = bytes.slice();", ""],
@@ -328,21 +326,20 @@ export const MUTATIONS: readonly Mutation[] = [
       "",
       "the backlog resolves while more is to be delivered",
     ],
-    ["this.#isDelivering || this.#isLate", "this.#isLate"],
   ]),
   ...faults("src/channels/port.ts", ["over_ports"], [
     ["this.#stop(); // before the barrier may react with a call", ""],
     ["if (this.#port instanceof MessagePort) this.#port.close();", ""],
-    [
-      "if (this.#receiver) this.#port.postMessage(bytes);",
-      "this.#port.postMessage(bytes);",
-    ],
     [
       "if (this.#receiver) this.#port.postMessage(null);",
       "this.#port.postMessage(null);",
     ],
   ]),
   ...faults("src/channels/port.ts", ["over_workers"], [
+    [
+      "if (this.#receiver) this.#port.postMessage(bytes);",
+      "this.#port.postMessage(bytes);",
+    ],
     ["event.preventDefault();", ""],
     ["quiet < 2", "quiet < 0", "the error of a worker overtakes its messages"],
     ['this.#port.removeEventListener("error", this.#onError);', ""],
