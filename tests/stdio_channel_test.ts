@@ -7,7 +7,7 @@ import {
   assertMatch,
   assertStrictEquals,
 } from "@std/assert";
-import { Barrier, BarrierAbortedError } from "../mod.ts";
+import { Barrier, BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { StdioChannel } from "../src/channels/stdio.ts";
 import { start } from "./_helpers/run.ts";
 import { childModule } from "./_helpers/scripts.ts";
@@ -35,6 +35,32 @@ Deno.test("StdioChannel.send() waits between its tries while a non-blocking stdo
   new Barrier(new StdioChannel(), { role: "child" }).place("note");
   assertEquals(written, "\x1e+note\n");
   assertLess(tries, 150);
+});
+
+Deno.test("StdioChannel.send() writes what a stdout takes in parts", () => {
+  let written = "";
+  using _ = mockStdout((bytes) => {
+    const part = bytes.subarray(0, 3);
+    written += new TextDecoder().decode(part);
+    return part.length;
+  });
+  new Barrier(new StdioChannel(), { role: "child" }).place("a longer note");
+  assertEquals(written, "\x1e+a longer note\n");
+});
+
+test("StdioChannel.close() ends a read that would keep the process alive", async () => {
+  await using child = spawnWithBarrier(
+    childModule(
+      "stdio",
+      `
+      Deno.unrefTimer(setTimeout(() => Deno.exit(9), 10_000));
+      barrier.waitNext();
+      barrier.destroy();
+      `,
+    ),
+    { channel: "stdio" },
+  );
+  assertEquals((await child.exited).code, 0);
 });
 
 Deno.test("StdioChannel.send() reports an error of stdout after the call", async () => {
