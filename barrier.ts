@@ -70,8 +70,18 @@ import {
 } from "./src/barrier/lines.ts";
 import type { BarrierObserver } from "./src/barrier/observer.ts";
 import { pairedChannels } from "./src/channels/pair.ts";
-import { type BarrierPort, isPort, PortChannel } from "./src/channels/port.ts";
+import {
+  type BarrierEmitter,
+  type BarrierPort,
+  isPort,
+  PortChannel,
+} from "./src/channels/port.ts";
 import { type BarrierStreams, StreamChannel } from "./src/channels/streams.ts";
+import {
+  type BarrierWebSocket,
+  isWebSocket,
+  WebSocketChannel,
+} from "./src/channels/web_socket.ts";
 import { WaitQueue } from "./src/barrier/wait_queue.ts";
 
 export type {
@@ -85,8 +95,9 @@ export {
   BarrierAbortedError,
   type BarrierAbortedErrorOptions,
 } from "./src/barrier/error.ts";
-export type { BarrierPort } from "./src/channels/port.ts";
+export type { BarrierEmitter, BarrierPort } from "./src/channels/port.ts";
 export type { BarrierStreams } from "./src/channels/streams.ts";
+export type { BarrierWebSocket } from "./src/channels/web_socket.ts";
 
 /**
  * One side of a barrier. See the module documentation for an introduction.
@@ -97,7 +108,7 @@ export type { BarrierStreams } from "./src/channels/streams.ts";
  * arrival serves all pending waits.
  *
  * A barrier keeps the process alive only while a wait is pending or data is still
- * being written. A barrier over a port always keeps it alive.
+ * being written. A barrier over a port or a `WebSocket` always keeps it alive.
  *
  * Mirrors `Barrier` of systemd's `barrier.h`.
  *
@@ -218,26 +229,32 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Creates one side of a barrier over streams, a port or a worker. The other
-   * side does the same with the other end.
+   * Creates one side of a barrier over a connection, a WebSocket, a port or a
+   * worker. The other side does the same with the other end.
    *
    * - The barrier takes ownership of streams. If they have an `unref` method, it is
    *   used; otherwise they keep the event loop alive until either side hangs up. A
    *   `Deno.Conn` is closed when both have. Barriers placed right before
    *   `Deno.exit` can be lost.
+   * - A `WebSocket` can still be connecting: barriers placed before it is open are
+   *   sent when it is. It keeps the event loop alive until either side hangs up.
    * - A port keeps the event loop alive until either side hangs up; a worker
-   *   until it is terminated or closes itself. Terminating a worker or closing a
-   *   port is not visible to the other end, so destroy the barrier first. An
-   *   uncaught error in a worker is treated as a hang-up; while the barrier exists,
-   *   it does not terminate this program.
+   *   until it is terminated or closes itself. An uncaught error in a worker is
+   *   treated as a hang-up; while the barrier exists, it does not terminate this
+   *   program.
+   * - In Node and Bun, a port that is closed and a thread that exits are hang-ups.
+   *   In Deno and browsers, terminating a worker or closing a port is not visible
+   *   to the other end, so destroy the barrier first.
    * - Create the barrier before the first `await`, in both the program and the
    *   worker. Messages that arrive before that are lost.
    *
-   * @param transport The streams, or the port.
+   * @param transport The streams, the `WebSocket`, the port, the worker, or in a
+   * worker its global scope. In Node, a `Worker` or the `parentPort` of
+   * `node:worker_threads`.
    * @param options The role, and the counter to start from.
    * @returns The barrier.
-   * @throws {TypeError} If `transport` is neither streams nor a port, its streams
-   * are locked, or `options.role` is neither side.
+   * @throws {TypeError} If `transport` is none of these, its streams are locked,
+   * or `options.role` is neither side.
    * @throws {RangeError} If `options.barriers` is not a safe integer.
    *
    * @example Over a message channel
@@ -252,13 +269,37 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * child.place();
    * assert(await parent.waitNext());
    * ```
+   *
+   * @example Over a WebSocket, in a server and its client
+   * ```ts
+   * import { Barrier } from "@ipc/barrier/barrier";
+   * import { assertEquals } from "@std/assert";
+   *
+   * async function serve(socket: WebSocket): Promise<void> {
+   *   using child = Barrier.over(socket, { role: "child" });
+   *   for await (const note of child) child.place(`received: ${note}`);
+   * }
+   *
+   * await using server = Deno.serve({ port: 0, onListen() {} }, (request) => {
+   *   const { socket, response } = Deno.upgradeWebSocket(request);
+   *   serve(socket);
+   *   return response;
+   * });
+   *
+   * const socket = new WebSocket(`ws://localhost:${server.addr.port}`);
+   * using parent = Barrier.over(socket);
+   * parent.place("hello");
+   * assertEquals(await parent.receive(), "received: hello");
+   * ```
    */
   static over(
-    transport: BarrierStreams | BarrierPort,
+    transport: BarrierStreams | BarrierPort | BarrierEmitter | BarrierWebSocket,
     options: BarrierOptions = {},
   ): Barrier {
     const channel = isPort(transport)
       ? new PortChannel(transport)
+      : isWebSocket(transport)
+      ? new WebSocketChannel(transport)
       : new StreamChannel(transport);
     return new Barrier(channel, options);
   }

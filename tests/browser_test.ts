@@ -3,7 +3,7 @@
 /** Barriers and completions in a browser, in one run for all tests. */
 
 import { assertEquals } from "@std/assert";
-import { Barrier, type BarrierStreams } from "../barrier.ts";
+import { Barrier } from "../barrier.ts";
 import { type Reports, reportsOf } from "./_helpers/chromium.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 
@@ -24,7 +24,7 @@ function test(name: string, report: string, expected: unknown): void {
 
 /** The server's side of a barrier with the page. */
 async function serve(socket: WebSocket): Promise<void> {
-  using barrier = Barrier.over(streams(socket), { role: "child" });
+  using barrier = Barrier.over(socket, { role: "child" });
   const note = await barrier.receive();
   barrier.place(`received: ${note}`);
   await barrier.receive();
@@ -58,7 +58,14 @@ test("SharedCompletion joins a page and a worker that blocks", "completion", {
   answered: false,
 });
 
-test("Barrier.over() joins a page and a Deno server", "socket", {
+test("Barrier.over() joins a page and a Deno server by streams", "streams", {
+  synced: true,
+  note: "received: from the page",
+  aborted: true,
+  reason: "disk full",
+});
+
+test("Barrier.over() joins a page and a Deno server by a WebSocket", "socket", {
   synced: true,
   note: "received: from the page",
   aborted: true,
@@ -70,23 +77,3 @@ test(
   "no isolation",
   "TypeError: Cannot share a completion: this page is not cross-origin isolated; serve it with the headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp'",
 );
-
-/** A socket as a pair of streams. */
-function streams(socket: WebSocket): BarrierStreams {
-  socket.binaryType = "arraybuffer";
-  return {
-    readable: new ReadableStream({
-      start(controller) {
-        socket.onmessage = ({ data }) => controller.enqueue(data);
-        socket.onclose = () => controller.close();
-      },
-      cancel() {
-        socket.onclose = null;
-      },
-    }),
-    writable: new WritableStream({
-      write: (chunk) => socket.send(chunk),
-      close: () => socket.close(),
-    }),
-  };
-}

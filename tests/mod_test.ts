@@ -53,6 +53,7 @@ const BARRIER = [
   "src/channels/port.ts",
   "src/runtime/timers.ts",
   "src/channels/streams.ts",
+  "src/channels/web_socket.ts",
   "src/runtime/timers.ts",
   ...QUEUE,
 ];
@@ -193,6 +194,7 @@ Deno.test("mod.ts documents what is public, and nothing else", async () => {
     "BarrierAbortedErrorOptions",
     "BarrierChannel",
     "BarrierChannelKind",
+    "BarrierEmitter",
     "BarrierOptions",
     "BarrierOutput",
     "BarrierPort",
@@ -202,6 +204,7 @@ Deno.test("mod.ts documents what is public, and nothing else", async () => {
     "BarrierRole",
     "BarrierStreams",
     "BarrierWaitOptions",
+    "BarrierWebSocket",
     "Completion",
     "CompletionWaitOptions",
     "CompletionWaitSyncOptions",

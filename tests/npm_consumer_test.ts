@@ -12,11 +12,17 @@ import {
   Barrier,
   BarrierAbortedError,
   type BarrierOptions,
+  type BarrierPort,
 } from "@ipc/barrier/barrier";
 import { Completion, SharedCompletion } from "@ipc/barrier/completion";
+import { MessageChannel, type Worker } from "node:worker_threads";
+
+export const overThread = (thread: Worker): Barrier => Barrier.over(thread);
 
 const options: BarrierOptions = { role: "child" };
-const { port1, port2 } = new MessageChannel();
+const channel = new MessageChannel();
+const port1: BarrierPort = channel.port1;
+const { port2 } = channel;
 const parent = Barrier.over(port1);
 {
   using child = Barrier.over(port2, options);

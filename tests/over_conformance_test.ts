@@ -12,6 +12,7 @@ import {
   type Side,
 } from "./_helpers/traces.ts";
 import { Traffic } from "./_helpers/traffic.ts";
+import { WebSocketConnection } from "./_helpers/web_sockets.ts";
 import type { Answer, Order } from "./testdata/worker.ts";
 
 /** A side in this process that knows what it has sent and received. */
@@ -90,6 +91,20 @@ function meterPort(port: MessagePort, role: BarrierRole): MeteredSide {
   return side;
 }
 
+/** A barrier over a WebSocket, metered. */
+function meterSocket(socket: WebSocket, role: BarrierRole): MeteredSide {
+  const traffic = new Traffic();
+  socket.send = (data) => {
+    traffic.sent++;
+    WebSocket.prototype.send.call(socket, data);
+  };
+  const side = new MeteredSide(Barrier.over(socket, { role }), traffic);
+  for (const type of ["message", "close"]) {
+    socket.addEventListener(type, () => traffic.arrive(1));
+  }
+  return side;
+}
+
 /** A side that is in a worker. */
 class WorkerSide implements Side, Disposable {
   readonly #worker = new Worker(
@@ -163,6 +178,16 @@ Deno.test("Barrier.over() a MessagePort reproduces every 5th recorded trace of s
     const { port1, port2 } = new MessageChannel();
     const parent = meterPort(port1, "parent");
     const child = meterPort(port2, "child");
+    await replay(trace, parent, child, () => settled(parent, child));
+  }
+});
+
+Deno.test("Barrier.over() a WebSocket reproduces every 30th recorded trace of systemd's barrier.c", async () => {
+  for (const trace of await readTraces(30)) {
+    await using connection = new WebSocketConnection();
+    await connection.opened();
+    const parent = meterSocket(connection.client, "parent");
+    const child = meterSocket(await connection.accepted, "child");
     await replay(trace, parent, child, () => settled(parent, child));
   }
 });

@@ -72,7 +72,7 @@ class TestConnection extends TestStreams {
   }
 }
 
-Deno.test("Barrier.over() throws when it is given neither streams nor a port", () => {
+Deno.test("Barrier.over() throws when it is given neither streams nor a port nor a WebSocket", () => {
   for (
     const transport of [
       undefined,
@@ -85,13 +85,14 @@ Deno.test("Barrier.over() throws when it is given neither streams nor a port", (
       { writable: new WritableStream() },
       { readable: {}, writable: {} },
       { postMessage() {} },
+      { binaryType: "uint8array", readyState: 1, send() {} },
       new EventTarget(),
     ]
   ) {
     assertThrows(
       () => Barrier.over(transport as unknown as BarrierStreams),
       TypeError,
-      "Cannot create a barrier: the transport must be a port or a pair of readable and writable streams, received",
+      "Cannot create a barrier: the transport must be a port, a WebSocket, or a pair of readable and writable streams, received",
     );
   }
 });

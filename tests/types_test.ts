@@ -2,6 +2,7 @@
 
 /** What compiles, and what must not; the type check of the gate runs it. */
 
+import type * as threads from "node:worker_threads";
 import {
   Barrier,
   type BarrierProcess,
@@ -16,7 +17,16 @@ export function mustCompile(
   words: readonly string[],
   signal: AbortSignal | undefined,
   port: MessagePort,
+  transports: {
+    worker: Worker;
+    socket: WebSocket;
+    connection: Deno.Conn;
+    thread: threads.Worker;
+    threadPort: threads.MessagePort;
+  },
 ): void {
+  for (const transport of Object.values(transports)) Barrier.over(transport);
+
   const child: BarrierProcess = spawnWithBarrier(words, {
     signal,
     cwd: undefined,

@@ -71,7 +71,7 @@ export class StreamChannel implements BarrierChannel {
       !(writable instanceof WritableStream)
     ) {
       throw new TypeError(
-        `Cannot create a barrier: the transport must be a port or a pair of readable and writable streams, received ${
+        `Cannot create a barrier: the transport must be a port, a WebSocket, or a pair of readable and writable streams, received ${
           shown(streams)
         }`,
       );

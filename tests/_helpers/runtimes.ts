@@ -33,19 +33,23 @@ async function transpile(): Promise<string> {
   });
   for (const file of await libraryFiles()) {
     const source = await Deno.readTextFile(new URL(file, LIBRARY));
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        module: ts.ModuleKind.ESNext,
-        target: ts.ScriptTarget.ES2022,
-        rewriteRelativeImportExtensions: true,
-        verbatimModuleSyntax: true,
-      },
-    });
     const path = `${directory}/${file.replace(/\.ts$/, ".mjs")}`;
     await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path, outputText.replaceAll('.js"', '.mjs"'));
+    await Deno.writeTextFile(path, toJavaScript(source));
   }
   return directory;
+}
+
+function toJavaScript(source: string): string {
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: {
+      module: ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2022,
+      rewriteRelativeImportExtensions: true,
+      verbatimModuleSyntax: true,
+    },
+  });
+  return outputText.replaceAll('.js"', '.mjs"');
 }
 
 /** Writes a program next to the library, and returns its path. */
@@ -54,4 +58,11 @@ export async function writeProgram(source: string): Promise<string> {
   const path = `${directory}/${crypto.randomUUID()}.mjs`;
   await Deno.writeTextFile(path, source);
   return path;
+}
+
+/** Writes a program of `tests/testdata/runtimes` next to the library. */
+export async function writeTestdata(name: string): Promise<string> {
+  const url = new URL(`../testdata/runtimes/${name}`, import.meta.url);
+  const source = toJavaScript(await Deno.readTextFile(url));
+  return await writeProgram(source.replaceAll('"../../../', '"./'));
 }

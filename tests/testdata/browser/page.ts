@@ -2,15 +2,9 @@
 
 // A page that uses barriers and completions with workers and with its server.
 
-import { Barrier, type BarrierStreams } from "../../../barrier.ts";
+import { Barrier } from "../../../barrier.ts";
 import { SharedCompletion } from "../../../completion.ts";
 import { report } from "./report.ts";
-
-/** A connection to the page's server, as bytes. */
-async function openStreams(): Promise<BarrierStreams> {
-  const { opened } = new WebSocketStream(location.origin.replace("http", "ws"));
-  return await opened;
-}
 
 function startWorker(name: string): Worker {
   return new Worker(`${name}.js`, { type: "module" });
@@ -58,14 +52,25 @@ await report("completion", async () => {
   return { asked: asked.done, answered: answered.done };
 });
 
-await report("socket", async () => {
-  using barrier = Barrier.over(await openStreams());
+const socketUrl = location.origin.replace("http", "ws");
+
+await report("socket", () => {
+  // It is not open yet.
+  return useServer(Barrier.over(new WebSocket(socketUrl)));
+});
+
+await report("streams", async () => {
+  return useServer(Barrier.over(await new WebSocketStream(socketUrl).opened));
+});
+
+async function useServer(server: Barrier): Promise<unknown> {
+  using barrier = server;
   barrier.place("from the page");
   const synced = await barrier.sync();
   const { note } = barrier;
   barrier.place("enough");
   const aborted = await barrier.waitAbortion();
   return { synced, note, aborted, reason: barrier.signal.reason.reason };
-});
+}
 
 await report("end", () => true);
