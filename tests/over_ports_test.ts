@@ -150,6 +150,7 @@ Deno.test("Barrier.over() a port listens until the peer hangs up, and sends noth
   port.deliver("\n");
   port.deliver(null);
   assertEquals(port.listeners.size, 0);
+  assert(barrier.place());
   assert(await barrier.waitNext());
   assertFalse(await barrier.waitNext());
   barrier.destroy();

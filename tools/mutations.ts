@@ -328,8 +328,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...faults("src/channels/port.ts", ["over_ports"], [
-    ["this.#stop(); // before the barrier may react with a call", ""],
-    ["if (this.#port instanceof MessagePort) this.#port.close();", ""],
+    ["this.#stop(); // before the barrier can react with a call", ""],
+    ["this.#port.close();", ""],
     [
       "if (this.#receiver) this.#port.postMessage(null);",
       "this.#port.postMessage(null);",
@@ -342,7 +342,25 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["event.preventDefault();", ""],
     ["quiet < 2", "quiet < 0", "the error of a worker overtakes its messages"],
-    ['this.#port.removeEventListener("error", this.#onError);', ""],
+    ['this.#unlisten("error", this.#onError);', ""],
+  ]),
+  ...faults("src/channels/port.ts", ["over_runtimes"], [
+    ['this.#listen("close", this.#onClose);', ""],
+    ['this.#listen("close", this.#onExit);', ""],
+    ['this.#listen("error", this.#onThreadError);', ""],
+    ['this.#listen("exit", this.#onThreadExit);', ""],
+    [" && !isParentPort(this.#port)", ""],
+  ]),
+  ...faults("src/channels/web_socket.ts", ["over_web_sockets"], [
+    ["if (readyState === CONNECTING) this.#queue = [];", ""],
+    ["if (readyState > OPEN) queueMicrotask(this.#onClosed);", ""],
+    ["if (this.#queue) this.#isClosing = true;", "if (!this.#socket) return;"],
+    [
+      "const message = new Uint8Array(bytes);",
+      "const message = bytes as Uint8Array<ArrayBuffer>;",
+      "a WebSocket gets the line that all barriers share",
+    ],
+    ['this.#socket.binaryType = "arraybuffer";', ""],
   ]),
   ...faults("src/runtime/host.ts", ["stdio_channel"], [
     [
