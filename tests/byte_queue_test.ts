@@ -44,6 +44,18 @@ Deno.test("ByteQueue returns what was added, in order and whole lines where aske
   );
 });
 
+Deno.test("ByteQueue.shift() stops after the last line of the only chunk", () => {
+  const queue = new ByteQueue();
+  queue.push(Uint8Array.of(1, LF, 2, LF, 3, 4));
+  assert(queue.hasLine);
+  assertEquals(queue.shift(true), Uint8Array.of(1, LF, 2, LF));
+  assertEquals([queue.size, queue.hasLine], [2, false]);
+  queue.push(Uint8Array.of(5));
+  assertEquals(queue.shift(true), Uint8Array.of(3, 4));
+  assertEquals(queue.shift(true), Uint8Array.of(5));
+  assertEquals([queue.size, queue.shift()], [0, undefined]);
+});
+
 Deno.test("ByteQueue takes little more memory than a million single bytes need", () => {
   const queue = new ByteQueue();
   const byte = Uint8Array.of(1);

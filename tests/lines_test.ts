@@ -27,25 +27,59 @@ import { pieces } from "./_helpers/pieces.ts";
 
 const encoder = new TextEncoder();
 
-Deno.test("LineReader reads the same, split anywhere", () => {
-  const stream = encoder.encode(
-    "\n+nöte\r\n\r\n+\nabort why\n",
+Deno.test("LineReader reads the same messages wherever the stream is cut", () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      "",
+      "\r",
+      "+",
+      "+nöte\r",
+      "+🙂",
+      "abort",
+      "abort why",
+      "text",
+    ),
+    fc.nat({ max: 3 }).map((n) => `+${"x".repeat(NOTE_MAX - 1 + n)}`),
   );
-  for (let length = 1; length <= stream.length; length++) {
-    const messages: Message[] = [];
-    const reader = new LineReader(false);
-    for (const piece of pieces(stream, [length])) {
-      reader.read(piece, (message) => messages.push(message) > 0);
-    }
-    assertEquals(messages, [
-      { kind: "barrier" },
-      { kind: "barrier", note: "nöte" },
-      { kind: "barrier" },
-      { kind: "barrier", note: "" },
-      { kind: "abort", reason: "why" },
-    ]);
-  }
+  const cuts = fc.oneof(
+    fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
+    fc.constantFrom([4_095], [4_096], [4_097], [4_098]),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 6 }),
+      cuts,
+      fc.boolean(),
+      (lines, lengths, acceptsText) => {
+        const reader = new LineReader(acceptsText);
+        const messages: Message[] = [];
+        const stream = encoder.encode(
+          lines.map((line) => `${line}\n`).join(""),
+        );
+        // A barrier reads nothing after a violation.
+        const onMessage = (message: Message) => {
+          messages.push(message);
+          return message.kind !== "violation";
+        };
+        for (const piece of pieces(stream, lengths)) {
+          reader.read(piece, onMessage);
+          if (messages.at(-1)?.kind === "violation") break;
+        }
+        const whole = lines.map((line) =>
+          parseLine(encoder.encode(line), acceptsText)
+        );
+        const end = whole.findIndex(({ kind }) => kind === "violation");
+        const read = end < 0 ? whole : whole.slice(0, end + 1);
+        assertEquals(messages.map(kindAndText), read.map(kindAndText));
+      },
+    ),
+  );
 });
+
+function kindAndText(message: Message): unknown[] {
+  if (message.kind === "barrier") return ["barrier", message.note];
+  return [message.kind, message.kind === "abort" ? message.reason : undefined];
+}
 
 Deno.test("LineReader reads nothing more once it has to stop", () => {
   const messages: Message[] = [];

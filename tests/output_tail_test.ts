@@ -31,6 +31,11 @@ Deno.test("OutputTail.lines has at most 4 KiB, and whole lines of them", () => {
   assertEquals(tailOf("y".repeat(100_000)).lines, ["y".repeat(4_096)]);
 });
 
+Deno.test("OutputTail.lines counts bytes of UTF-8", () => {
+  const line = (name: string) => name + "ü".repeat(1_500);
+  assertEquals(tailOf(`${line("a")}\n${line("b")}\n`).lines, [line("b")]);
+});
+
 Deno.test("OutputTail.lines is printable, and has no empty lines", () => {
   const tail = tailOf(
     "\x1b[31mred\x1b[0m\n\n \t\na\tb\u202e\r\n\0half",

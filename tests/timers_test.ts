@@ -8,6 +8,7 @@ import { dataUrl, json } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
 const LIBRARY = json(import.meta.resolve("../mod.ts"));
+const TIMERS = json(import.meta.resolve("../src/runtime/timers.ts"));
 
 /** Ways of replacing the timers once the library is loaded. */
 const FAKES: Record<string, { prelude: string; isAvailable: boolean }> = {
@@ -100,4 +101,29 @@ Deno.test("Importing mod.ts reads no timer, which would load a module of Deno's"
     [Deno.execPath(), "run", "--allow-read", dataUrl(source)],
   );
   assertEquals(output, { code: 0, stdout: "imported\n", stderr: "" });
+});
+
+Deno.test("EventLoopReference.hold() leaves no timer where making one calls it again", async () => {
+  const source = `
+    const { setInterval, setTimeout } = globalThis;
+    Deno.unrefTimer(setTimeout(() => Deno.exit(9), 10_000));
+    let onSet = () => {};
+    globalThis.setInterval = (...args) => {
+      const act = onSet;
+      onSet = () => {};
+      act();
+      return setInterval(...args);
+    };
+    const { EventLoopReference } = await import(${TIMERS});
+    for (const held of [true, false]) {
+      const reference = new EventLoopReference();
+      onSet = () => reference.hold(held);
+      reference.hold(true);
+      if (held) reference.hold(false);
+    }
+  `;
+  const { code } = await run(
+    [Deno.execPath(), "run", "--allow-read", dataUrl(source)],
+  );
+  assertEquals(code, 0);
 });

@@ -460,7 +460,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "globalThis[name]",
     ],
   ]),
-  ...faults("src/runtime/timers.ts", ["shared_completion"], [
+  ...faults("src/runtime/timers.ts", ["timers"], [
     [
       "      clear(this.#timer);\n      this.#timer = timer;",
       "      this.#timer = timer;",
@@ -471,14 +471,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ["RESTART_GRACE + 100 : 0", "0 : 0"],
   ]),
   ...faults("src/spawn/byte_queue.ts", ["byte_queue"], [
-    [
-      "this.#chunks.length === 0 ? 0 : BLOCK",
-      "0",
-      "each small chunk takes an array of its own",
-    ],
     ["if (isLast) this.#lastLength -= lines;", ""],
     ["this.#size -= lines || length;", "this.#size -= length;"],
-    ["this.#lengthOf(chunk) - 1) >= 0", "chunk.length - 1) >= 0"],
   ]),
   ...faults("src/spawn/command_line.ts", ["command_line"], [
     ["(?:allow|deny|ignore)-env$", "(?:allow|deny)-env$"],
@@ -573,7 +567,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ['value !== undefined && stdin !== "null"', "value !== undefined"],
   ]),
   ...faults("src/spawn/output_tail.ts", ["output_tail"], [
-    ["room < 0 && lines.length > 0", "room < 0"],
     ["if (lines.length === LINES_MAX) break;", ""],
     ['if (shown === "") continue;', ""],
     ['versions.findLast((version) => version !== "")', "versions.at(-1)"],
