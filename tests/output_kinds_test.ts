@@ -30,6 +30,8 @@ async function runIntoFile(module: string): Promise<string> {
   return await Deno.readTextFile(file);
 }
 
+const BLOCKED_WRITER = import.meta.resolve("./testdata/blocked_writer.ts");
+
 const isLinux = IS_UNIX && Deno.build.os === "linux";
 
 Deno.test({
@@ -305,4 +307,36 @@ for (const stdout of ["piped", "forward"] as const) {
       assertEquals(stdout.length, 20_000_000);
     }
   });
+}
+
+for (const stdout of ["piped", "forward"] as const) {
+  Deno.test({
+    name:
+      `BarrierProcess lets a child wait that is 16 MiB ahead of the reader of its "${stdout}" output`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const { stderr } = await runBlocked(`
+        const { untilBlocked } = await import(${json(BLOCKED_WRITER)});
+        const command = ["head", "-c", "64000000", "/dev/zero"];
+        const child = spawnWithBarrier(command, { stdout: "${stdout}" });
+        console.error(await untilBlocked(child.pid));
+        ${stdout === "piped" ? "await child.stdout.cancel();" : ""}
+        child.kill("SIGKILL");
+        Deno.exit();
+      `);
+      // The pipes hold a little as well.
+      const mebibytes = Number(stderr) / 1024 / 1024;
+      assert(mebibytes >= 15 && mebibytes < 18, stderr);
+    },
+  });
+}
+
+/** Runs a parent whose stdout nobody reads before it has ended. */
+async function runBlocked(body: string): Promise<{ stderr: string }> {
+  const parent = startParent(body, ["--allow-all"]);
+  const stderr = await new Response(parent.stderr).text();
+  await parent.stdout.cancel();
+  await parent.stdin.close();
+  await parent.status;
+  return { stderr };
 }

@@ -135,3 +135,23 @@ for (const channel of ["stdio", "fd:5"] as const) {
     },
   });
 }
+
+test("spawnWithBarrier() with 'clearEnv' gives the child nothing of this process's environment", async () => {
+  await using child = spawnWithBarrier(
+    ["/bin/sh", "-c", 'echo "${PATH_OF_TEST-unset} ${ONLY-unset}" >&3'],
+    { clearEnv: true, env: { ONLY: "this" } },
+  );
+  assertEquals(await child.ready(), "unset this");
+  Deno.env.set("PATH_OF_TEST", "here");
+  try {
+    await using inherits = shell('echo "${PATH_OF_TEST-unset}" >&3');
+    assertEquals(await inherits.ready(), "here");
+    await using cleared = spawnWithBarrier(
+      ["/bin/sh", "-c", 'echo "${PATH_OF_TEST-unset}" >&3'],
+      { clearEnv: true },
+    );
+    assertEquals(await cleared.ready(), "unset");
+  } finally {
+    Deno.env.delete("PATH_OF_TEST");
+  }
+});

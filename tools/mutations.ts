@@ -41,7 +41,7 @@ function faults(
 }
 
 export const MUTATIONS: readonly Mutation[] = [
-  ...faults("src/barrier/arrivals.ts", ["arrivals"], [
+  ...faults("src/barrier/arrivals.ts", ["barrier/arrivals"], [
     [
       "this.#first = this.#size = 0;",
       "this.#first = 0;",
@@ -67,7 +67,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "notes that were taken stay in memory",
     ],
   ]),
-  ...faults("src/barrier/arrivals.ts", ["iterator"], [
+  ...faults("src/barrier/arrivals.ts", ["barrier_iterator"], [
     [
       "return this.#ended ? Promise.resolve(DONE) : this.#source.next(this);",
       `if (this.#ended) return Promise.resolve(DONE);
@@ -84,7 +84,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["this.#source.cancel(this);", "", "return() leaves steps pending"],
   ]),
-  ...faults("src/barrier/lines.ts", ["lines"], [
+  ...faults("src/barrier/lines.ts", ["barrier/lines"], [
     [
       "if (newline < 0 || this.#length > 0) line = this.#append(line);",
       "if (newline < 0) line = this.#append(line);",
@@ -148,7 +148,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["const stream = bytes.length > LINE_MAX;", "const stream = false;"],
     ["if (isOther) {", "if (false) {", "other text is an abort"],
   ]),
-  ...faults("src/barrier/wait_queue.ts", ["wait_queue"], [
+  ...faults("src/barrier/wait_queue.ts", ["barrier/wait_queue"], [
     ["waiter.unlisten?.();", "", "a signal keeps each waiter that it had"],
     ["if (!waiter.waiting) return;", ""],
     ["if (next) next.previous = previous;", ""],
@@ -182,7 +182,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["Math.max(time, last + 0.001)", "time", "two lines have the same time"],
     ["cut(text, TEXT_MAX)", "text"],
   ]),
-  ...faults("barrier.ts", ["barrier_observer"], [
+  ...faults("barrier.ts", ["barrier/observer"], [
     [
       "if (this.#theyAborted || this.#destroyed) return;",
       "if (this.#destroyed) return;",
@@ -267,7 +267,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["this.#abortions.releaseAll(false);", ""],
   ]),
-  ...faults("barrier.ts", ["iterator"], [
+  ...faults("barrier.ts", ["barrier_iterator"], [
     [
       "this.#receives.rejectAll(undefined, owner);",
       "this.#receives.rejectAll(undefined);",
@@ -288,7 +288,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (this.#waiting > 0) this.#theyAbort(error);", ""],
     ["if (synced) this.#syncs.releaseAll(true);", ""],
   ]),
-  ...faults("src/channels/socket.ts", ["socket_channel"], [
+  ...faults("src/channels/socket.ts", ["channels/socket"], [
     [
       "this.#held = new Uint8Array(0);",
       "",
@@ -303,7 +303,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a close loses what is held back",
     ],
   ]),
-  ...faults("src/channels/socket.ts", ["paced"], [
+  ...faults("src/channels/socket.ts", ["channels/paced"], [
     ["backlog.then(() => this.readable.resume());", ""],
     [
       "return false;",
@@ -311,13 +311,13 @@ export const MUTATIONS: readonly Mutation[] = [
       "a socket reads on while the barrier is behind",
     ],
   ]),
-  ...faults("src/channels/socket.ts", ["exit_flush"], [
+  ...faults("src/channels/socket.ts", ["runtime/at_exit"], [
     ['socket.once("close", runAtExit(this.#flush));', ""],
   ]),
-  ...faults("src/channels/socket.ts", ["watch"], [
+  ...faults("src/channels/socket.ts", ["runtime/watch"], [
     ['socket.once("close", atUnload(() => socket.destroy()));', ""],
   ]),
-  ...faults("src/channels/paced.ts", ["paced"], [
+  ...faults("src/channels/paced.ts", ["channels/paced"], [
     ["this.#queue.push(bytes.slice());", "this.#queue.push(bytes);"],
     ["if (this.#queue[0] === bytes) this.#queue[0] = bytes.slice();", ""],
     ["if (this.#isTurnOver()) break;", ""],
@@ -362,14 +362,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ['this.#socket.binaryType = "arraybuffer";', ""],
   ]),
-  ...faults("src/runtime/host.ts", ["stdio_channel"], [
+  ...faults("src/runtime/host.ts", ["channels/stdio"], [
     [
       "Deno.stdin.close();",
       "",
       "a read that is under way keeps a process alive after destroy()",
     ],
   ]),
-  ...faults("src/channels/stdio.ts", ["stdio_channel"], [
+  ...faults("src/channels/stdio.ts", ["channels/stdio"], [
     ["rest = rest.subarray(written);", "if (written > 0) return;"],
     ["sleep(WRITE_RETRY);", "return;"],
     [
@@ -383,22 +383,22 @@ export const MUTATIONS: readonly Mutation[] = [
       "a parent that has exited is an error of stdout",
     ],
   ]),
-  ...faults("src/channels/stdio.ts", ["paced"], [
+  ...faults("src/channels/stdio.ts", ["channels/paced"], [
     ["await this.#receiver?.backlog;", ""],
   ]),
-  ...faults("src/channels/stdio.ts", ["launch"], [
+  ...faults("src/channels/stdio.ts", ["spawn/launch"], [
     ["stdinIsChannel = true;", ""],
   ]),
-  ...faults("src/channels/environment.ts", ["socket_channel"], [
+  ...faults("src/channels/environment.ts", ["channels/socket"], [
     ["|| fd < CHANNEL_FD", ""],
     ["/^fd(?:", "/fd(?:"],
     ["?? CHANNEL_FD", ""],
   ]),
-  ...faults("src/channels/spawned.ts", ["spawned_channel"], [
+  ...faults("src/channels/spawned.ts", ["channels/spawned"], [
     ["this.isWaitedFor && this.readable.destroyed", "false"],
     ['this.readable.once("close", () => this.keepAlive());', ""],
   ]),
-  ...faults("src/runtime/at_exit.ts", ["at_exit"], [
+  ...faults("src/runtime/at_exit.ts", ["runtime/at_exit"], [
     [
       "if (this.isInstalled && current !== this.#original) return;",
       "",
@@ -415,7 +415,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "one function that throws keeps the others from running",
     ],
   ]),
-  ...faults("src/runtime/drain.ts", ["drain"], [
+  ...faults("src/runtime/drain.ts", ["runtime/drain"], [
     ["socket.bytesRead - before >= READ_BUFFER &&", "false &&"],
     [
       " && socket.bytesRead < most",
@@ -424,7 +424,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["if (isEnded(socket)) return;", ""],
   ]),
-  ...faults("src/runtime/spawned_socket.ts", ["drain"], [
+  ...faults("src/runtime/spawned_socket.ts", ["runtime/drain"], [
     [
       "turn < 2",
       "turn < 0",
@@ -432,7 +432,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["handle.readStop();\n  handle.reading = true;\n  handle.readStart();", ""],
   ]),
-  ...faults("src/runtime/process.ts", ["runtime_process"], [
+  ...faults("src/runtime/process.ts", ["runtime/process"], [
     ["{ NODE_V8_COVERAGE: undefined },", "{},"],
     ["command === Deno.execPath()", "false"],
     ["return new String(arg) as string;", "return arg;"],
@@ -440,7 +440,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ["throw failure;", "return undefined as never;"],
     ["if (isWorker()) endWithProgram(child);\n  else", ""],
   ]),
-  ...faults("src/runtime/process.ts", ["environment", "spawn_environment"], [
+  ...faults("src/runtime/process.ts", [
+    "spawn/environment",
+    "spawn_environment",
+  ], [
     ["Object.create(null),", "{},"],
   ]),
   ...faults("src/runtime/socket.ts", ["inherit"], [
@@ -454,27 +457,27 @@ export const MUTATIONS: readonly Mutation[] = [
   ...faults("src/runtime/timers.ts", ["child_output"], [
     ["turn.work >= 1 ||", ""],
   ]),
-  ...faults("src/runtime/timers.ts", ["timers"], [
+  ...faults("src/runtime/timers.ts", ["runtime/timers"], [
     [
       "property?.get ? property.get.call(globalThis) : property?.value",
       "globalThis[name]",
     ],
   ]),
-  ...faults("src/runtime/timers.ts", ["timers"], [
+  ...faults("src/runtime/timers.ts", ["runtime/timers"], [
     [
       "      clear(this.#timer);\n      this.#timer = timer;",
       "      this.#timer = timer;",
       "a timer that was made twice is never cleared",
     ],
   ]),
-  ...faults("src/runtime/watch.ts", ["watch"], [
+  ...faults("src/runtime/watch.ts", ["runtime/watch"], [
     ["RESTART_GRACE + 100 : 0", "0 : 0"],
   ]),
-  ...faults("src/spawn/byte_queue.ts", ["byte_queue"], [
+  ...faults("src/spawn/byte_queue.ts", ["spawn/byte_queue"], [
     ["if (isLast) this.#lastLength -= lines;", ""],
     ["this.#size -= lines || length;", "this.#size -= length;"],
   ]),
-  ...faults("src/spawn/command_line.ts", ["command_line"], [
+  ...faults("src/spawn/command_line.ts", ["spawn/command_line"], [
     ["(?:allow|deny|ignore)-env$", "(?:allow|deny)-env$"],
     ["|permission-set", ""],
     ["(?!=)|P))", "(?!=)))"],
@@ -488,7 +491,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["[...program.words, ...args]", "[...program.words]"],
   ]),
-  ...faults("src/spawn/environment.ts", ["environment"], [
+  ...faults("src/spawn/environment.ts", ["spawn/environment"], [
     ["if (name !== STATE_VARIABLE) ", ""],
     ["set(CHANNEL_VARIABLE, channel);\n", ""],
     ["name.toUpperCase()", "name"],
@@ -501,7 +504,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "an error shows the value in a bad name",
     ],
   ]),
-  ...faults("src/spawn/errors.ts", ["errors"], [
+  ...faults("src/spawn/errors.ts", ["spawn/errors"], [
     [
       "shown(value.href)",
       "String(Deno.inspect(value))",
@@ -519,7 +522,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "an error fails where a getter throws",
     ],
   ]),
-  ...faults("src/spawn/launch.ts", ["launch"], [
+  ...faults("src/spawn/launch.ts", ["spawn/launch"], [
     ['stdio.push("inherit")', 'stdio.push("ignore")'],
     ['kind === "null" && !isRead', 'kind === "null"'],
     [
@@ -529,7 +532,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["|| isStdinChannel()", ""],
   ]),
-  ...faults("src/spawn/line_scanner.ts", ["line_scanner"], [
+  ...faults("src/spawn/line_scanner.ts", ["spawn/line_scanner"], [
     [
       "this.#partial + decoded",
       "decoded",
@@ -549,7 +552,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["SCANNED_MAX - this.#line.length;", "SCANNED_MAX;"],
     ["match[1] ?? match.input", "match.input"],
   ]),
-  ...faults("src/spawn/options.ts", ["options"], [
+  ...faults("src/spawn/options.ts", ["spawn/options"], [
     ["value.throwIfAborted();", ""],
     ["fd > LAST_FD", "fd > 2 * LAST_FD"],
     [
@@ -566,20 +569,20 @@ export const MUTATIONS: readonly Mutation[] = [
     ["Object.hasOwn(signalNumbers(), value)", "value in signalNumbers()"],
     ['value !== undefined && stdin !== "null"', "value !== undefined"],
   ]),
-  ...faults("src/spawn/output_tail.ts", ["output_tail"], [
+  ...faults("src/spawn/output_tail.ts", ["spawn/output_tail"], [
     ["if (lines.length === LINES_MAX) break;", ""],
     ['if (shown === "") continue;', ""],
     ['versions.findLast((version) => version !== "")', "versions.at(-1)"],
     ["room -= encode(shown).length;", "room -= shown.length;"],
   ]),
-  ...faults("src/spawn/permissions.ts", ["permissions"], [
+  ...faults("src/spawn/permissions.ts", ["spawn/permissions"], [
     [" || partial", "", "a permission in part is inherited in full"],
     ["/[,\\0]/", "/[,]/"],
     ["permissions === undefined || permissions", "permissions"],
     ['const flags = ["--no-prompt"];', "const flags: string[] = [];"],
     ["items.length === 0 ? [] : ", "", "an empty list grants everything"],
   ]),
-  ...faults("src/spawn/probe.ts", ["probe"], [
+  ...faults("src/spawn/probe.ts", ["spawn/probe"], [
     ["if (error instanceof FinalProbeError) throw error;", ""],
     ["await undefined;", ""],
     ["Math.min(2 * pause, this.#pauseMax)", "pause"],
@@ -588,7 +591,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["unlessAborted(this.#try(signal), signal)", "this.#try(signal)"],
     ["toLine(answer, NOTE_MAX).trim()", "answer"],
   ]),
-  ...faults("src/spawn/program.ts", ["options"], [
+  ...faults("src/spawn/program.ts", ["spawn/options"], [
     [
       "/^(?:[/\\\\]|[a-z]:[/\\\\])/i",
       "/^[/]/i",
@@ -601,7 +604,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['if (url.protocol === "data:") return whole;', ""],
     ["at index ${index}", "${item}", "an error shows an argument"],
   ]),
-  ...faults("src/spawn/values.ts", ["options"], [
+  ...faults("src/spawn/values.ts", ["spawn/options"], [
     [" || owner === Object.prototype", ""],
     [
       "Reflect.get(object, name)",
@@ -609,14 +612,14 @@ export const MUTATIONS: readonly Mutation[] = [
       "a getter runs on the prototype",
     ],
   ]),
-  ...faults("src/spawn/values.ts", ["permissions"], [
+  ...faults("src/spawn/values.ts", ["spawn/permissions"], [
     [
       " &&\n    !(Symbol.iterator in value)",
       "",
       "a map is a record without names",
     ],
   ]),
-  ...faults("src/spawn/spawn_error.ts", ["spawn_error"], [
+  ...faults("src/spawn/spawn_error.ts", ["spawn/spawn_error"], [
     ['line.endsWith("\\r")', "false"],
     ['isDirectory ? "directory" : "file"', '"directory"'],
     ["new Error(cut(message, TEXT_MAX))", "new Error(message)"],
@@ -624,7 +627,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["isRelative ? `${cwd}/${command}` : command", "command"],
     ["code === undefined ? {} : { code }", "{}"],
   ]),
-  ...faults("src/spawn/stdout_splitter.ts", ["stdout_splitter"], [
+  ...faults("src/spawn/stdout_splitter.ts", ["spawn/stdout_splitter"], [
     ["if (bytes.length > LONGEST) return false;", ""],
     ["if (bytes.length === LONGEST && bytes.at(-1) !== CR) return false;", ""],
     ["this.#candidate = NOTHING;", ""],
@@ -636,7 +639,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ['message.kind === "violation" ? undefined : message', "message"],
   ]),
-  ...faults("src/spawn/ready_url.ts", ["ready_url"], [
+  ...faults("src/spawn/ready_url.ts", ["spawn/ready_url"], [
     ["if (error instanceof FinalProbeError) throw error;", ""],
     [
       "if (!(failure instanceof AnswerError)) failure = error;",
@@ -662,7 +665,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["if (port === 0) {", "if (false) {"],
   ]),
-  ...faults("src/spawn/readiness.ts", ["readiness"], [
+  ...faults("src/spawn/readiness.ts", ["spawn/readiness"], [
     ["cause: error.cause ?? error", "", "ready() drops the cause"],
     ["await this.#streams.readAgain();", ""],
     ["this.#wasReady = true;", ""],
@@ -751,7 +754,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (source.size > 0) this.#waiting.set(source, now());", ""],
     ["sources.find(({ hasLine }) => hasLine) ??", ""],
   ]),
-  ...faults("src/spawn/process_group.ts", ["process_group"], [
+  ...faults("src/spawn/process_group.ts", ["spawn/process_group"], [
     [
       "this.#groupIsGone ||=",
       "this.#groupIsGone =",
@@ -766,7 +769,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (this.isGone) throw this.#alreadyExited(signal);", ""],
     ["void this.isGone;", ""],
   ]),
-  ...faults("src/spawn/ending.ts", ["process_group"], [
+  ...faults("src/spawn/ending.ts", ["spawn/process_group"], [
     [
       "await isGoneWithin(LAST_GRACE, child);",
       "",
@@ -774,7 +777,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["throw target.refused(signal, error);", "return;"],
   ]),
-  ...faults("src/spawn/ending.ts", ["ending"], [
+  ...faults("src/spawn/ending.ts", ["spawn/ending"], [
     [
       'await sendIfThere("SIGCONT", child);',
       "",
@@ -785,7 +788,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...faults("src/spawn/streams.ts", ["spawn_output"], [
     ["this.#input?.destroy();", "", "stdin stays open after the exit"],
   ]),
-  ...faults("src/spawn/signals.ts", ["signals"], [
+  ...faults("src/spawn/signals.ts", ["spawn/signals"], [
     ["if (mains.size === 0) silenceErrors();", ""],
     [
       "now() - received.at > REPEAT_MAX",
@@ -799,7 +802,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['globalThis.removeEventListener("unload", onUnload);', ""],
     ["Promise.allSettled(", "Promise.all("],
   ]),
-  ...faults("src/spawn/run_main.ts", ["run_main"], [
+  ...faults("src/spawn/run_main.ts", ["spawn/run_main"], [
     ["if (!stop.signal.aborted) throw error;", "throw error;"],
     ["|| seen.has(error)", ""],
     ["return error.errors.flatMap(rest);", "return [];"],
@@ -832,7 +835,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["return this.#waiters.wait(signal);", "return this.#waiters.wait();"],
     ["    this.#count = 0;", ""],
   ]),
-  ...faults("completion.ts", ["shared_completion"], [
+  ...faults("completion.ts", ["completion_shared"], [
     [
       "return this.#waiters.size === 0 && this.#take();",
       "return this.#take();",

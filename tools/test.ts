@@ -8,7 +8,7 @@
  * threads of one process, so here each process runs some files, one after the
  * other. Which files run in one process is the same on all machines.
  *
- * - `deno task test tests/ready_test.ts docs` runs these alone.
+ * - `deno task test tests/spawn_test.ts docs` runs these alone.
  * - `deno task test --filter=stop` passes the flag on to `deno test`.
  *
  * @module

@@ -12,6 +12,16 @@ export async function running(text: string): Promise<number[]> {
   return pids;
 }
 
+/** Whether there is a process of that number that has not been reaped. */
+export function exists(pid: number): boolean {
+  try {
+    Deno.kill(pid, "SIGCONT");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a process runs that has a text among its arguments. */
 export async function isRunning(text: string): Promise<boolean> {
   return (await running(text)).length > 0;

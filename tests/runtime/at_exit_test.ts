@@ -1,0 +1,348 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** What runs when a process exits, and what a barrier sends then. */
+
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertLess,
+  assertStrictEquals,
+} from "@std/assert";
+import { spawnWithBarrier } from "../../mod.ts";
+import { atUnload, runAtExit } from "../../src/runtime/at_exit.ts";
+import { CHANNELS } from "../_helpers/driver.ts";
+import { type Output, run } from "../_helpers/run.ts";
+import { childModule, dataUrl, json, runParent } from "../_helpers/scripts.ts";
+import { test } from "../_helpers/unix.ts";
+
+const AT_EXIT = import.meta.resolve("../../src/runtime/at_exit.ts");
+
+/** Another copy of the module, as a second version of the package is. */
+const copy: typeof import("../../src/runtime/at_exit.ts") = await import(
+  `${AT_EXIT}?copy`
+);
+
+/** Replaces `Deno.exit`, and puts it back when disposed of. */
+function mockExit(exit: (...args: unknown[]) => unknown): Disposable {
+  const original = Deno.exit;
+  Deno.exit = exit as typeof Deno.exit;
+  return { [Symbol.dispose]: () => Deno.exit = original };
+}
+
+function exitWith(...args: unknown[]): unknown {
+  return Reflect.apply(Deno.exit, Deno, args);
+}
+
+/** Runs a program that imports the module. */
+function runProgram(body: string, ...flags: string[]): Promise<Output> {
+  const source = `
+    import { atUnload, runAtExit } from ${json(AT_EXIT)};
+    ${body}
+  `;
+  return run([Deno.execPath(), "run", ...flags, dataUrl(source)], {
+    env: { NO_COLOR: "1" },
+  });
+}
+
+Deno.test("runAtExit() flushes at a mock of Deno.exit, and passes the call on as it came", () => {
+  const calls: unknown[][] = [];
+  using _ = mockExit((...args) => calls.push(args));
+  let unloads = 0;
+  const onUnload = () => unloads++;
+  let flushes = 0;
+  let ends = 0;
+  const cancels = [runAtExit(() => flushes++), atUnload(() => ends++)];
+  addEventListener("unload", onUnload);
+  assertEquals([exitWith(3), exitWith(), exitWith(undefined)], [1, 2, 3]);
+  removeEventListener("unload", onUnload);
+  cancels.forEach((cancel) => cancel());
+  assertEquals(calls, [[3], [], [undefined]]);
+  assertEquals({ flushes, unloads, ends }, { flushes: 3, unloads: 0, ends: 0 });
+});
+
+Deno.test("runAtExit() finds a mock of Deno.exit that came after it and one that was put back", () => {
+  const original = () => "original";
+  using _ = mockExit(original);
+  let flushes = 0;
+  const cancel = runAtExit(() => flushes++);
+  const replaced = Deno.exit;
+  {
+    using _ = mockExit((...args) => Reflect.apply(replaced, Deno, args));
+    runAtExit(() => {})();
+    assertEquals(exitWith(1), "original");
+    assertEquals(flushes, 1);
+  }
+  Deno.exit = original as unknown as typeof Deno.exit;
+  const cancelAnother = runAtExit(() => {});
+  assertEquals(exitWith(1), "original");
+  assertEquals(flushes, 2);
+  cancel();
+  cancelAnother();
+  assertStrictEquals(Deno.exit as unknown, original);
+});
+
+Deno.test("runAtExit() of two copies of the module does not pile up replacements", () => {
+  let depth = 0;
+  using _ = mockExit(() => {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = Infinity;
+    depth = new Error().stack!.split("\n").length;
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+  exitWith();
+  const bare = depth;
+  for (let i = 0; i < 300; i++) {
+    const cancel = runAtExit(() => {});
+    const cancelCopy = copy.runAtExit(() => {});
+    cancel();
+    cancelCopy();
+  }
+  exitWith();
+  assertLess(depth - bare, 20);
+});
+
+for (
+  const [what, freeze] of [
+    ["Deno is frozen", "Object.freeze(Deno);"],
+    [
+      "Deno.exit is read-only",
+      `Object.defineProperty(Deno, "exit", { value: Deno.exit, writable: false });`,
+    ],
+    [
+      "Deno.exit cannot be set",
+      `const { exit } = Deno;
+      Object.defineProperty(Deno, "exit", {
+        get: () => exit,
+        set() { throw new Error("no"); },
+      });`,
+    ],
+    [
+      "addEventListener() throws",
+      `globalThis.addEventListener = () => { throw new Error("no"); };`,
+    ],
+    [
+      "process.emit cannot be set",
+      `Object.defineProperty(process, "emit", {
+        get: () => Object.getPrototypeOf(process).emit,
+        set() { throw new Error("no"); },
+      });`,
+    ],
+  ]
+) {
+  Deno.test(`runAtExit() does not throw where ${what}, and flushes at an exit`, async () => {
+    const output = await runProgram(`
+      ${freeze}
+      runAtExit(() => console.log("flush"));
+      atUnload(() => console.log("end"));
+      Deno.exit(3);
+    `);
+    assertEquals({ ...output, stdout: "" }, {
+      code: 3,
+      stdout: "",
+      stderr: "",
+    });
+    assert(output.stdout.endsWith("flush\nend\n"), output.stdout);
+  });
+}
+
+for (const code of ["Infinity", "NaN", "-1", "256", "1e20", '"7"', ""]) {
+  Deno.test(`runAtExit() leaves Deno.exit(${code}) the exit code that Deno gives it`, async () => {
+    const exit = `Deno.exit(${code});`;
+    const { code: expected } = await run([Deno.execPath(), "eval", exit]);
+    const actual = await runProgram(`runAtExit(() => {}); ${exit}`);
+    assertEquals(actual, { code: expected, stdout: "", stderr: "" });
+  });
+}
+
+for (
+  const [how, end] of [
+    ["a natural end", ""],
+    ["Deno.exit()", "Deno.exit();"],
+    ["process.exit()", "process.exit();"],
+    [
+      "Deno.exit() in an unload listener",
+      `addEventListener("unload", () => Deno.exit());`,
+    ],
+    [
+      "process.exit() in an exit listener",
+      `process.on("exit", () => process.exit());`,
+    ],
+  ]
+) {
+  Deno.test(`atUnload() runs once no listener runs any more at ${how}`, async () => {
+    const { code, stdout, stderr } = await runProgram(`
+      let isOver = false;
+      atUnload(() => console.log(isOver ? "again" : "end"));
+      atUnload(() => { isOver = true; });
+      const listener = () => { if (isOver) console.log("too early"); };
+      addEventListener("unload", listener);
+      process.on("exit", listener);
+      ${end}
+    `);
+    assertEquals(stderr, "");
+    assertEquals(code, 0);
+    assertEquals(stdout.replaceAll("again\n", ""), "end\n");
+  });
+}
+
+Deno.test("atUnload() runs what is left when one function throws", async () => {
+  const output = await runProgram(`
+    atUnload(() => { throw new Error("no"); });
+    atUnload(() => console.log("end"));
+    Deno.exit(3);
+  `);
+  assertEquals(output, { code: 3, stdout: "end\n", stderr: "" });
+});
+
+/** More than go to the kernel one by one, and more than fit it that way. */
+const MANY = 1_000;
+
+const PLACE_MANY =
+  `for (let i = 0; i < ${MANY}; i++) barrier.place(); barrier.abort("cleanup failed");`;
+
+/** Where a program can still place barriers while it ends, and how it exits. */
+const ENDS: Record<string, { body: string; code: number }> = {
+  "in an unload listener at a natural end": {
+    body: `addEventListener("unload", () => { PLACE });`,
+    code: 0,
+  },
+  "in an unload listener of Deno.exit()": {
+    body: `addEventListener("unload", () => { PLACE }); Deno.exit(3);`,
+    code: 3,
+  },
+  "in an unload listener of process.exit()": {
+    body: `addEventListener("unload", () => { PLACE }); process.exit(4);`,
+    code: 4,
+  },
+  "in process.on('exit') at a natural end": {
+    body: `process.on("exit", () => { PLACE });`,
+    code: 0,
+  },
+  "in process.on('exit') of process.exit()": {
+    body: `process.on("exit", () => { PLACE }); process.exit(5);`,
+    code: 5,
+  },
+  "in an unload listener that calls Deno.exit() itself": {
+    body: `addEventListener("unload", () => { PLACE Deno.exit(6); });`,
+    code: 6,
+  },
+  "in an unload listener before one that calls Deno.exit()": {
+    body: `
+      addEventListener("unload", () => { PLACE });
+      addEventListener("unload", () => Deno.exit(7));
+    `,
+    code: 7,
+  },
+  "right before Deno.exit(), with a listener that calls it as well": {
+    body: `addEventListener("unload", () => Deno.exit(8)); PLACE Deno.exit(9);`,
+    code: 8,
+  },
+  "right before an uncaught error": {
+    body: `setTimeout(() => { PLACE throw new Error("uncaught"); });`,
+    code: 1,
+  },
+};
+
+for (const channel of CHANNELS) {
+  for (const [where, { body, code }] of Object.entries(ENDS)) {
+    Deno.test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" when called ${where}`, async () => {
+      const child = spawnWithBarrier(
+        childModule(channel, body.replaceAll("PLACE", PLACE_MANY)),
+        { channel, stderr: "null" },
+      );
+      await using _ = child;
+      assert(await child.waitAbortion());
+      assertEquals(
+        child.signal.reason.message,
+        "Barrier aborted by the peer: cleanup failed",
+      );
+      assertEquals((await child.status).code, code);
+    });
+  }
+
+  Deno.test(`Barrier.place() ${MANY} times arrives over "${channel}" from an unload listener, and no more`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        channel,
+        `addEventListener("unload", () => {
+          for (let i = 0; i < ${MANY}; i++) barrier.place();
+        });`,
+      ),
+      { channel },
+    );
+    await child.exited;
+    for (let i = 0; i < MANY; i++) child.place();
+    assert(await child.sync());
+    child.place();
+    assertFalse(await child.sync());
+  });
+
+  test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" from a parent's unload listener`, async () => {
+    const child = childModule(
+      channel,
+      `
+      const { signal } = barrier;
+      barrier.place();
+      await barrier.waitAbortion();
+      console.error(signal.reason.message);
+      `,
+    );
+    const { code, stderr } = await runParent(`
+      const barrier = spawnWithBarrier(${
+      json(child)
+    }, { channel: "${channel}" });
+      await barrier.waitNext();
+      addEventListener("unload", () => { ${PLACE_MANY} });
+      Deno.exit(4);
+    `);
+    assertEquals(
+      { code, stderr },
+      { code: 4, stderr: "Barrier aborted by the peer: cleanup failed\n" },
+    );
+  });
+}
+
+test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were, with the last of two barriers", async () => {
+  const { code, stderr } = await runParent(`
+    const own = [Deno.exit, process.emit];
+    const isOwn = () => [Deno.exit, process.emit].every((f, i) => f === own[i]);
+    const children = [1, 2].map(() => spawnWithBarrier(["sleep", "1000"]));
+    console.error(isOwn());
+    for (const child of children) {
+      await child[Symbol.asyncDispose]();
+      await new Promise((resolve) => setTimeout(resolve));
+      console.error(isOwn());
+    }
+  `);
+  assertEquals({ code, stderr }, { code: 0, stderr: "false\nfalse\ntrue\n" });
+});
+
+test("Barrier.abort() after many barriers arrives from two barriers of one program", async () => {
+  const script =
+    `while read -r line <&3; do last=$line; done; echo "$last" >&2`;
+  const { code, stderr } = await runParent(`
+    const children = [1, 2].map(() =>
+      spawnWithBarrier(["sh", "-c", ${json(script)}])
+    );
+    for (const barrier of children) { ${PLACE_MANY} }
+    Deno.exit(3);
+  `);
+  assertEquals(code, 3);
+  assertEquals(stderr, "abort cleanup failed\nabort cleanup failed\n");
+});
+
+test("spawnWithBarrier() works where Deno is frozen, and what is placed before Deno.exit() arrives", async () => {
+  const script =
+    "echo >&3; while read -r _ <&3; do n=$((n + 1)); done; echo $n";
+  const { code, stdout } = await runParent(`
+    Object.freeze(Deno);
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
+      stdout: "inherit",
+    });
+    await child.waitNext();
+    for (let i = 0; i < ${MANY}; i++) child.place();
+    Deno.exit(3);
+  `);
+  assertEquals({ code, stdout }, { code: 3, stdout: `${MANY}\n` });
+});

@@ -1,0 +1,92 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+/** Children of `deno run --watch`, which restarts a program in one process. */
+
+import { assertEquals } from "@std/assert";
+import { deadline } from "@std/async";
+import { spawnWithBarrier } from "../../mod.ts";
+import { CHANNELS } from "../_helpers/driver.ts";
+import { childModule, json, readUntil } from "../_helpers/scripts.ts";
+import { start } from "../_helpers/run.ts";
+import { TempDir } from "../_helpers/temp_dir.ts";
+import { test } from "../_helpers/unix.ts";
+
+const LIBRARY = json(import.meta.resolve("../../mod.ts"));
+
+/** Fails instead of hanging. */
+const LIMIT = 60_000;
+
+for (const channel of CHANNELS) {
+  for (
+    const [where, end] of [
+      ["while it waits", `await child.waitAbortion();`],
+      ["after Deno.exit()", `Deno.exit();`],
+    ]
+  ) {
+    test(`BarrierProcess over "${channel}" hangs up at a restart of deno run --watch ${where}`, async () => {
+      await using directory = await TempDir.make();
+      const main = `${directory.path}/main.ts`;
+      const child = childModule(
+        channel,
+        `
+        const print = (text) =>
+          Deno.stderr.writeSync(new TextEncoder().encode(text + "\\n"));
+        print("child waits");
+        print("child was told " + await barrier.waitNext());
+        Deno.exit();
+        `,
+      );
+      const source = `
+        import { spawnWithBarrier } from ${LIBRARY};
+        const child = spawnWithBarrier(${json(child)}, {
+          channel: "${channel}",
+          exitGracePeriod: 1e9,
+        });
+        ${end}
+      `;
+      await Deno.writeTextFile(main, source);
+      const process = start([
+        Deno.execPath(),
+        "run",
+        "--watch",
+        "--no-clear-screen",
+        "--allow-run",
+        "--allow-env",
+        main,
+      ], { stdin: "null", stdout: "null", env: { NO_COLOR: "1" } });
+      const reader = process.stderr.getReader();
+      const until = (text: string) => deadline(readUntil(reader, text), LIMIT);
+      try {
+        if (end !== "Deno.exit();") {
+          await until("child waits\n");
+          await Deno.writeTextFile(main, `${source}\n`);
+        }
+        await until("child was told false\n");
+      } finally {
+        process.kill("SIGTERM");
+        await reader.cancel();
+        await process.status;
+      }
+    });
+  }
+}
+
+test("inheritBarrier() below deno run --watch hangs up at a restart", async () => {
+  await using directory = await TempDir.make();
+  const main = `${directory.path}/main.ts`;
+  const source = `
+    import { inheritBarrier } from ${LIBRARY};
+    const barrier = await inheritBarrier({ optional: true });
+    barrier?.place("first run");
+    await barrier?.waitNext();
+  `;
+  await Deno.writeTextFile(main, source);
+  await using child = spawnWithBarrier(
+    [Deno.execPath(), "run", "--watch", "--allow-env", main],
+    { stderr: "null", stdin: "null" },
+  );
+  assertEquals(await deadline(child.ready(), LIMIT), "first run");
+  await Deno.writeTextFile(main, `${source}\n`);
+  await deadline(child.waitAbortion(), LIMIT);
+  assertEquals(child.signal.reason?.kind ?? "closed", "closed");
+});

@@ -1,0 +1,67 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import { assertEquals } from "@std/assert";
+import { invalid, kindOf, shown } from "../../src/spawn/errors.ts";
+
+Deno.test("shown() shows a primitive value, printable and cut", () => {
+  const cases: [value: unknown, text: string][] = [
+    ["text", '"text"'],
+    ["\x1b[31m\u202e", '"\\x1b[31m\\u{202e}"'],
+    [`it's "quoted"`, '`it\'s "quoted"`'],
+    [-0.5, "-0.5"],
+    [10n, "10n"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [Symbol("a"), "Symbol(a)"],
+    ["x".repeat(1_000), `"${"x".repeat(199)}...`],
+  ];
+  for (const [value, text] of cases) assertEquals(shown(value), text);
+});
+
+Deno.test("shown() removes the user from a URL in a text", () => {
+  assertEquals(shown("https://user:token@host/@x"), '"https://host/@x"');
+  assertEquals(
+    shown("see https:user@host, please"),
+    '"see https:host, please"',
+  );
+  assertEquals(shown(new URL("https://user:token@host")), '"https://host/"');
+  assertEquals(shown("user@host"), '"user@host"');
+  assertEquals(shown("a".repeat(1e6)).length, 203); // in linear time
+});
+
+Deno.test("shown() and kindOf() call no code of an object, and show no contents", () => {
+  class Hostile {
+    secret = 1;
+    [Symbol.for("Deno.customInspect")](): string {
+      throw new Error("inspected");
+    }
+    get [Symbol.toStringTag](): string {
+      throw new Error("named");
+    }
+    toJSON(): never {
+      throw new Error("serialized");
+    }
+  }
+  for (const format of [shown, kindOf]) {
+    assertEquals(format(new Hostile()), "an object");
+    assertEquals(format({ secret: 1 }), "an object");
+    assertEquals(format(Object.create(null)), "an object");
+    assertEquals(format(["secret"]), "an array");
+    assertEquals(format(() => "secret"), "a function");
+    assertEquals(format(new Map([["secret", 1]])), "an instance of Map");
+  }
+});
+
+Deno.test("kindOf() names the type of a value that may be secret", () => {
+  assertEquals(kindOf("secret"), "a value of type string");
+  assertEquals(kindOf(1234), "a value of type number");
+  assertEquals(kindOf(undefined), "undefined");
+  assertEquals(kindOf(null), "null");
+});
+
+Deno.test("invalid() names what is wrong, the value, and what to do", () => {
+  assertEquals(
+    invalid("'uid' must be an integer", 1.5, "round it").message,
+    "Cannot spawn a child: 'uid' must be an integer, received 1.5; round it",
+  );
+});

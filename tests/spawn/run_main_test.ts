@@ -1,0 +1,377 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { runMain } from "../../src/spawn/run_main.ts";
+import { insist, Program } from "../_helpers/program.ts";
+import { STOPPING } from "../_helpers/signals.ts";
+import { test } from "../_helpers/unix.ts";
+
+Deno.test("runMain() resolves to what main returns or resolves to", async () => {
+  assertEquals(await runMain(() => 3), 3);
+  assertEquals(await runMain(() => Promise.resolve("done")), "done");
+});
+
+Deno.test("runMain() rejects with what main throws or rejects with", async () => {
+  const error = new Error("no");
+  const mains = [() => Promise.reject(error), () => {
+    throw error;
+  }];
+  for (const main of mains) {
+    assertStrictEquals(await assertRejects(() => runMain(main)), error);
+  }
+});
+
+Deno.test("runMain() gives main a signal that is not aborted", async () => {
+  const signal = await runMain((signal) => signal);
+  assertEquals(signal.aborted, false);
+});
+
+for (const value of [undefined, null, {}, "main"]) {
+  Deno.test(`runMain() rejects with a TypeError for ${Deno.inspect(value)}`, async () => {
+    const error = await assertRejects(() => runMain(value as never), TypeError);
+    assertMatch(
+      error.message,
+      /^Cannot run the main function: it must be a function, received /,
+    );
+  });
+}
+
+for (const [signal] of STOPPING) {
+  test(`runMain() aborts its signal at ${signal}, waits for main and dies of the signal`, async () => {
+    await using program = new Program(`
+      await runMain(async (signal) => {
+        run();
+        console.log("running");
+        await aborted(signal);
+        console.log(signal.reason.name, signal.reason.message);
+        await new Promise((resolve) => setTimeout(resolve));
+        console.log("clean");
+      });
+      console.log("not printed");
+    `);
+    const { rest, errors, status } = await program.endedBy(signal);
+    assertEquals(rest, `AbortError Stopped by ${signal}\nclean\n`);
+    assertEquals(errors, "");
+    assertEquals(status.signal, signal);
+  });
+}
+
+test("runMain() ends blocks in their order, and runs finally", async () => {
+  await using program = new Program(`
+    const resource = (name) => ({
+      async [Symbol.asyncDispose]() { console.log("end of", name); },
+    });
+    await runMain(async (signal) => {
+      run();
+      try {
+        await using database = resource("database");
+        await using app = resource("app");
+        console.log("running");
+        await aborted(signal);
+        signal.throwIfAborted();
+      } finally {
+        console.log("finally");
+      }
+    });
+  `);
+  const { rest, errors, status } = await program.endedBy("SIGINT");
+  assertEquals(rest, "end of app\nend of database\nfinally\n");
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGINT");
+});
+
+test("runMain() leaves it to main to stop children, and has those stopped that main left", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      run();
+      child("server");
+      console.log("running");
+      await aborted(signal);
+      await new Promise((resolve) => setTimeout(resolve));
+      console.log("end of main");
+    });
+  `);
+  const { rest, status } = await program.endedBy("SIGINT");
+  assertEquals(rest, "end of main\nstop server\nstopped server\n");
+  assertEquals(status.signal, "SIGINT");
+});
+
+test("runMain() has children stopped as before once main has ended", async () => {
+  await using program = new Program(`
+    await runMain(() => void child("server"));
+    run();
+    console.log("running");
+  `);
+  const { rest, status } = await program.endedBy("SIGTERM");
+  assertEquals(rest, "stop server\nstopped server\n");
+  assertEquals(status.signal, "SIGTERM");
+});
+
+test("runMain() does not listen any more once main has ended", async () => {
+  await using program = new Program(`
+    await runMain(() => {});
+    Deno.kill(Deno.pid, "SIGINT");
+    run();
+  `);
+  const { status } = await program.ended();
+  assertEquals(status.signal, "SIGINT");
+});
+
+/** Errors that main may end with after a signal, and whether they are printed. */
+const ERRORS = [
+  ["the reason of its signal", "signal.reason", false],
+  [
+    "an error that the signal has caused",
+    "new Error('x', { cause: new Error('y', { cause: signal.reason }) })",
+    false,
+  ],
+  [
+    "several that it has caused",
+    "new AggregateError([signal.reason, signal.reason])",
+    false,
+  ],
+  [
+    "one that it has caused while another was thrown",
+    "new SuppressedError(signal.reason, signal.reason)",
+    false,
+  ],
+  ["another error", "new Error('disk full')", true],
+  [
+    "several of which one is another",
+    "new AggregateError([signal.reason, new Error('disk full')])",
+    true,
+  ],
+  [
+    "another that was suppressed",
+    "new SuppressedError(signal.reason, new Error('disk full'))",
+    true,
+  ],
+  [
+    "one that causes itself",
+    "Object.assign(new Error('disk full'), { get cause() { return this; } })",
+    true,
+  ],
+  ["a value that is not an error", "'disk full'", true],
+] as const;
+
+for (const [what, error, isPrinted] of ERRORS) {
+  test(`runMain() ${isPrinted ? "prints" : "does not print"} ${what}`, async () => {
+    await using program = new Program(`
+      await runMain(async (signal) => {
+        run();
+        console.log("running");
+        await aborted(signal);
+        throw ${error};
+      });
+    `);
+    const { errors, status } = await program.endedBy("SIGINT");
+    if (isPrinted) assertStringIncludes(errors, "disk full");
+    else assertEquals(errors, "");
+    assertEquals(status.signal, "SIGINT");
+  });
+}
+
+test("runMain() does not print the error of a child that has died of the same Ctrl-C", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      await using child = spawnWithBarrier(["sh", "-c", "echo >&3; exec sleep 60"]);
+      await child.ready();
+      console.log("running", child.pid);
+      await child.ready();
+    });
+  `);
+  const pid = Number(/\d+/.exec(await program.until("\n"))![0]);
+  Deno.kill(pid, "SIGINT"); // whoever notices first
+  program.kill("SIGINT");
+  const { errors, status } = await program.ended();
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGINT");
+});
+
+test("runMain() waits for a signal that a child has died of before it arrives here", async () => {
+  await using program = new Program(`
+    await runMain(async () => {
+      await using child = spawnWithBarrier(["sh", "-c", "kill -INT $$"]);
+      try {
+        await child.ready();
+      } catch (error) {
+        Deno.kill(Deno.pid, "SIGINT"); // which arrives after the error
+        throw error;
+      }
+    });
+  `);
+  const { errors, status } = await program.ended();
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGINT");
+});
+
+test("runMain() does not print that a wait has ended because the child was stopped", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      await using child = spawnWithBarrier(["sleep", "60"]);
+      const waiting = child.ready();
+      console.log("running");
+      await aborted(signal);
+      child.destroy();
+      await waiting;
+    });
+  `);
+  const { errors, status } = await program.endedBy("SIGTERM");
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGTERM");
+});
+
+test("runMain() rejects where a child has died of a signal that this process did not get", async () => {
+  await using program = new Program(`
+    await runMain(async () => {
+      await using child = spawnWithBarrier(["sh", "-c", "echo >&3; kill -TERM $$"]);
+      await child.ready();
+      await child.ready();
+    });
+  `);
+  const { errors, status } = await program.ended();
+  assertStringIncludes(errors, "was killed by SIGTERM");
+  assertEquals(status.code, 1);
+});
+
+for (const second of ["SIGINT", "SIGTERM"] as const) {
+  test(`runMain() has all children killed at ${second} while main cleans up, and dies of that`, async () => {
+    await using program = new Program(`
+      await runMain(async (signal) => {
+        run();
+        child("server");
+        child("module", { ends: false });
+        console.log("running");
+        await aborted(signal);
+        console.log("cleaning up");
+        await never();
+      });
+    `);
+    await program.until("running\n");
+    program.kill("SIGINT");
+    await program.until("cleaning up\n");
+    await insist(program, second);
+    const { rest, status } = await program.ended();
+    assertEquals(rest, "kill server\nkill module\n");
+    assertEquals(status.signal, second);
+  });
+}
+
+for (
+  const [count, line] of [
+    [
+      0,
+      "Waiting for the main function to end; press Ctrl-C again to exit immediately",
+    ],
+    [1, "Waiting for child 1 to exit; press Ctrl-C again to kill it"],
+    [
+      3,
+      "Waiting for child 1, child 2 and child 3 to exit; press Ctrl-C again to kill them",
+    ],
+    [
+      7,
+      "Waiting for child 1, child 2, child 3, child 4, child 5 and 2 more to exit; press Ctrl-C again to kill them",
+    ],
+  ] as const
+) {
+  test(`runMain() says what it waits for if stopping takes a second, with ${count} children`, async () => {
+    await using program = new Program(`
+      await runMain(async (signal) => {
+        run();
+        for (let i = 1; i <= ${count}; i++) child(\`child \${i}\`, { isStopping: true });
+        console.log("running");
+        await never();
+      });
+    `);
+    await program.until("running\n");
+    program.kill("SIGTERM");
+    assertEquals(await program.errorsUntil("\n"), `${line}\n`);
+  });
+}
+
+test("runMain() names the children that were asked to exit alone, if stopping takes a second", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      run();
+      child("database", { isStopping: false });
+      child("app", { isStopping: true });
+      console.log("running");
+      await never();
+    });
+  `);
+  await program.until("running\n");
+  program.kill("SIGTERM");
+  assertEquals(
+    await program.errorsUntil("\n"),
+    "Waiting for app to exit; press Ctrl-C again to kill it\n",
+  );
+});
+
+test("runMain() says once what it waits for, also for children that main has left", async () => {
+  await using program = new Program(`
+    const main = async (signal) => {
+      run();
+      child("server", { stop: never });
+      console.log("running");
+      await aborted(signal);
+    };
+    await Promise.all([runMain(main), runMain(main)]);
+  `);
+  await program.until("running\nrunning\n");
+  program.kill("SIGTERM");
+  const line = await program.errorsUntil("\n");
+  assertMatch(line, /^Waiting for server and server to exit; .*\n$/);
+  await insist(program, "SIGTERM");
+  assertEquals((await program.ended()).errors, "");
+});
+
+test("runMain() lets this process exit with 143 where another listener keeps it alive", async () => {
+  await using program = new Program(`
+    Deno.addSignalListener("SIGTERM", () => {});
+    await runMain(async (signal) => {
+      run();
+      console.log("running");
+      await aborted(signal);
+    });
+  `);
+  const { status } = await program.endedBy("SIGTERM");
+  assertEquals({ ...status }, { success: false, code: 143, signal: null });
+});
+
+test("runMain() waits for all main functions that run", async () => {
+  await using program = new Program(`
+    run();
+    const main = (name) => runMain(async (signal) => {
+      console.log("running");
+      await aborted(signal);
+      await new Promise((resolve) => setTimeout(resolve));
+      console.log("end of", name);
+    });
+    await Promise.all([main("a"), main("b")]);
+  `);
+  await program.until("running\nrunning\n");
+  program.kill("SIGINT");
+  assertEquals((await program.ended()).rest, "end of a\nend of b\n");
+});
+
+test("runMain() does not print another rejection that the signal has caused", async () => {
+  await using program = new Program(`
+    await runMain(async (signal) => {
+      run();
+      const other = aborted(signal).then(() => signal.throwIfAborted());
+      console.log("running");
+      await aborted(signal);
+      await new Promise((resolve) => setTimeout(resolve));
+      console.log("clean");
+    });
+  `);
+  const { rest, errors, status } = await program.endedBy("SIGINT");
+  assertEquals({ rest, errors }, { rest: "clean\n", errors: "" });
+  assertEquals(status.signal, "SIGINT");
+});
