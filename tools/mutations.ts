@@ -399,13 +399,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ['this.readable.once("close", () => this.keepAlive());', ""],
   ]),
   ...faults("src/runtime/at_exit.ts", ["runtime/at_exit"], [
+    ['addEventListener("error", flush);\n  replacements', "replacements"],
     [
       "if (this.isInstalled && current !== this.#original) return;",
       "",
       "two copies pile up their replacements",
     ],
     ['addEventListener("unload", onUnload);\n    isExiting', "isExiting"],
-    ['addEventListener("error", flush);\n  replacements', "replacements"],
     ["if (isUnloading()) end();", ""],
     ['if (args[0] === "exit" && isUnloading()) end();', ""],
     ["      isExiting = false;", "", "every later unload event is an exit"],
@@ -604,7 +604,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['if (url.protocol === "data:") return whole;', ""],
     ["at index ${index}", "${item}", "an error shows an argument"],
   ]),
-  ...faults("src/spawn/values.ts", ["spawn/options"], [
+  ...faults("src/spawn/values.ts", ["spawn/values"], [
     [" || owner === Object.prototype", ""],
     [
       "Reflect.get(object, name)",
@@ -612,7 +612,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a getter runs on the prototype",
     ],
   ]),
-  ...faults("src/spawn/values.ts", ["spawn/permissions"], [
+  ...faults("src/spawn/values.ts", ["spawn/values"], [
     [
       " &&\n    !(Symbol.iterator in value)",
       "",

@@ -104,6 +104,7 @@ Deno.test("resolve() names a child without what may be secret in a URL", () => {
     ["https:user:token@host/x.ts", "https://host/x.ts"],
     ["https:\\\\user:token@host/x.ts", "https://host/x.ts"],
     ["https://user:token@[", "https:..."],
+    ["data:text/javascript,a?b#c", "data:text/javascript,a?b#c"],
     ["npm:@scope/package@1.2.3", "npm:@scope/package@1.2.3"],
     ["evil\x1b[31m.ts", "evil\\u{1b}[31m.ts"],
     [["x".repeat(50)], `${"x".repeat(40)}...`],

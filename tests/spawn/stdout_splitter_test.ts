@@ -173,10 +173,12 @@ Deno.test("StdoutSplitter holds back no output that cannot become a line", () =>
       `${RS}abx`,
       `${RS}\rx`,
       `${RS}abort\rx`,
+      `${RS}+${"x".repeat(4_096)}`,
       `${RS}+${"x".repeat(4_098)}`,
     ]
   ) {
     assertEquals(split(bytes(stream), [1], false).output, stream);
+    assertEquals(split(bytes(stream), [], false).output, stream);
   }
 });
 
