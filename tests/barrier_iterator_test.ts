@@ -50,7 +50,7 @@ Deno.test("Barrier leaves what an iteration did not come to for waits and other 
   assertEquals(barrier.note, "four");
 });
 
-Deno.test("Barrier gives each of two pending iterations a barrier of its own, first come, first served", async () => {
+Deno.test("Barrier gives each of two pending iterations a barrier of its own, in order", async () => {
   const { barrier, channel } = setUp();
   const first = barrier[Symbol.asyncIterator]();
   const second = barrier[Symbol.asyncIterator]();

@@ -108,25 +108,25 @@ testReading("an abortion as the end of what came before", "\n+note\nabort\n", {
 testReading("nothing of half a line", "\nabor", { count: 1 });
 
 testReading(
-  "other text as a note where the channel accepts it",
+  "other text as a note",
   "unix:path=/tmp/bus,guid=0\n",
   { count: 1, note: "unix:path=/tmp/bus,guid=0" },
   true,
 );
 testReading(
-  "text that only begins like an abortion where the channel accepts it",
+  "text that only begins like an abortion",
   "abortion\n",
   { count: 1, note: "abortion" },
   true,
 );
 testReading(
-  "barriers and notes where the channel accepts text",
+  "barriers and notes on a channel of text",
   "\n+note\n",
   { count: 2, note: "note" },
   true,
 );
 testReading(
-  "an abortion where the channel accepts text",
+  "an abortion on a channel of text",
   "abort why\n",
   { reason: "Barrier aborted by the peer: why" },
   true,
@@ -139,8 +139,8 @@ function testViolation(
   why: string,
   acceptsText = false,
 ): void {
-  const where = acceptsText ? " where the channel accepts text" : "";
-  Deno.test(`Barrier that reads ${what}${where} aborts on both sides and quotes it`, async () => {
+  const where = acceptsText ? " on a channel of text" : "";
+  Deno.test(`Barrier aborts both sides and quotes ${what}${where}`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 }, acceptsText);
     const waits = WAITS.map((wait) => barrier[wait]());
     channel.sent = "";
@@ -272,7 +272,7 @@ const TEXTS: [what: string, text: string | number[], note: string][] = [
 
 for (const [what, text, note] of TEXTS) {
   testReading(
-    `text with ${what} as a note where the channel accepts it`,
+    `text with ${what} as a note`,
     typeof text === "string" ? `${text}\n\n` : Uint8Array.of(...text, 10, 10),
     { count: 2, note },
     true,

@@ -56,7 +56,7 @@ function block(until: () => boolean): void {
   while (!until()) new Deno.Command("sleep", { args: ["0.01"] }).outputSync();
 }
 
-test("ChildOutput delivers a few thousand barriers a turn of the event loop, however many arrive", async () => {
+test("ChildOutput delivers a few thousand barriers a turn, however many arrive", async () => {
   const counts: number[] = [];
   let count = 0;
   let hasEnded = false;
@@ -76,7 +76,7 @@ test("ChildOutput delivers a few thousand barriers a turn of the event loop, how
   assertLess(Math.max(...counts), 10_000);
 });
 
-test("ChildOutput delivers barriers before drain() resolves, though nobody reads what is forwarded", async () => {
+test("ChildOutput delivers barriers before drain() resolves, though nobody reads the rest", async () => {
   const { promise, resolve } = Promise.withResolvers<number>();
   await using shell = new Shell(
     'i=0; while [ $i -lt 5 ]; do printf "x\\036+$i\\n"; i=$((i + 1)); done',
@@ -149,7 +149,7 @@ function exists(path: string): boolean {
 }
 
 for (const kind of ["null", "piped", "forward", "errorTail"] as const) {
-  test(`ChildOutput.lastLine is the last line that was printed, and tail is for "errorTail", with "${kind}"`, async () => {
+  test(`ChildOutput.lastLine is the last line, and tail is for "errorTail", with "${kind}"`, async () => {
     await using shell = new Shell("echo one; printf '\\033[1mtwo\\033[0m'", {
       kind,
     });

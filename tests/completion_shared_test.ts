@@ -224,7 +224,7 @@ Deno.test("SharedCompletion.wait() rejects for anything but a signal, and takes 
   assert(completion.done);
 });
 
-Deno.test("SharedCompletion.wait() that was canceled swallows no wake-up, even if its thread blocks immediately", async () => {
+Deno.test("SharedCompletion.wait() that was canceled swallows no wake-up of a blocked thread", async () => {
   const completion = new SharedCompletion();
   const answer = new SharedCompletion();
   const controller = new AbortController();
@@ -300,7 +300,7 @@ for (
     ["was served", "completion.complete(); completion.tryWait()"],
   ]
 ) {
-  Deno.test(`SharedCompletion.wait() that ${what} while Deno made its first timer lets the process end`, async () => {
+  Deno.test(`SharedCompletion.wait() that ${what} while a first timer was made lets Deno exit`, async () => {
     const output = await runProgram(`
       addEventListener("load", () => {
         const controller = new AbortController();

@@ -84,7 +84,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
         ]);
       });
 
-      test(`Barrier.place() matches ${placed} of 2 barriers that ${where} has in BARRIER_STATE`, async () => {
+      test(`Barrier.place() matches ${placed} of 2 in the BARRIER_STATE of ${where}`, async () => {
         await using child = spawnWithBarrier(command, {
           args: ["sync", waitNext],
           channel,
@@ -206,7 +206,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
       ["half a line", "half a", "false hung up"],
     ] as const
   ) {
-    test(`PROTOCOL.md is followed by ${where} that reads ${what} from a descriptor`, async () => {
+    test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
       const answer = await converse([...command, waitNext], input);
       assertEquals(answer, { said: [`${waitNext} ${said}`], sent: "" });
     });
@@ -237,7 +237,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
       ["a line that is not UTF-8", Uint8Array.of(0x78, 0xff, 0x0a)],
     ] as const
   ) {
-    test(`PROTOCOL.md is followed by ${where} that reads ${what} from a descriptor`, async () => {
+    test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
       const answer = await converse([...command, waitNext], input);
       assertEquals(answer, {
         said: [`${waitNext} false broke the protocol`],
@@ -320,7 +320,7 @@ for (const channel of CHANNELS) {
   const fd = channel === "fd" ? 3 : 1;
   const rs = channel === "fd" ? "" : "\\036";
 
-  test(`Barrier.waitNext() takes what a child places over "${channel}" that then closes its channel and lives on`, async () => {
+  test(`Barrier.waitNext() takes what a child places that then closes "${channel}" and runs on`, async () => {
     const script = `printf '${rs}\\n' >&${fd}; exec sleep 1000 ${fd}>&-`;
     await using child = shell(script, { channel });
     assert(await child.waitNext());
@@ -382,7 +382,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-test('BarrierProcess.stdout is what a program prints over "stdio" that does not know of barriers', async () => {
+test('BarrierProcess.stdout is what a program without barriers prints over "stdio"', async () => {
   await using child = spawnWithBarrier(["echo", "hello"], {
     channel: "stdio",
     stdout: "piped",

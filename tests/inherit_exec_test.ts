@@ -57,8 +57,7 @@ for (
   const variables = pattern.exec(PROTOCOL)![1]!.trim().replaceAll("\n", " ");
 
   Deno.test({
-    name:
-      `PROTOCOL.md shows with which variables inheritBarrier() ${what}: ${variables}`,
+    name: `PROTOCOL.md shows that inheritBarrier() ${what} with ${variables}`,
     ignore: ignore || !knowsInherited(),
     fn: async () => {
       const body = `

@@ -117,7 +117,7 @@ for (
     ],
   ] as const
 ) {
-  test(`inheritBarrier() rejects in a process that nobody spawned with a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
+  test(`inheritBarrier() rejects in a process without a barrier, with ${permissions[0] ?? "no permission"}`, async () => {
     const { stderr, code } = await runParent(
       "await inheritBarrier().catch((error) => console.error(error.message));",
       [...permissions],
@@ -207,7 +207,7 @@ const ON_WINDOWS = `Object.defineProperty(Deno, "build", {
   value: { ...Deno.build, os: "windows" },
 });`;
 
-Deno.test("inheritBarrier() takes no stdin and stdout for a channel on Windows that nobody said is one", async () => {
+Deno.test("inheritBarrier() on Windows uses stdin and stdout only if BARRIER_CHANNEL says so", async () => {
   const module = inheritingModule(`
     ${ON_WINDOWS}
     console.log(await inheritBarrier({ optional: true }));
@@ -216,7 +216,7 @@ Deno.test("inheritBarrier() takes no stdin and stdout for a channel on Windows t
   assertEquals({ stdout, stderr }, { stdout: "undefined\n", stderr: "" });
 });
 
-Deno.test("inheritBarrier() finds the channel of a child without permissions that was spawned on Windows", async () => {
+Deno.test("inheritBarrier() on Windows finds the channel of a child without permissions", async () => {
   const child = inheritingModule(`
     using parent = await inheritBarrier();
     parent.place("ready");
@@ -235,10 +235,9 @@ const SUBPROCESS =
 
 for (const permissions of [["--allow-env"], []]) {
   Deno.test({
-    name:
-      `inheritBarrier() finds no channel below a program that closes descriptors, with ${
-        permissions[0] ?? "no permission"
-      }`,
+    name: `inheritBarrier() finds no channel that a program has closed, with ${
+      permissions[0] ?? "no permission"
+    }`,
     ignore: !isInstalled("python3"),
     async fn() {
       const module = inheritingModule(`

@@ -27,7 +27,7 @@ for (const channel of CHANNELS) {
     assertEquals(errors, ["problem"]);
   });
 
-  test(`spawnWithBarrier() calls a function with a line before a wait sees the barrier after it over "${channel}"`, async () => {
+  test(`spawnWithBarrier() calls a function before the barrier after a line over "${channel}"`, async () => {
     const events: string[] = [];
     await using child = shell(
       `i=0; while [ $i -lt 100 ]; do echo $i; ${place}; ${read}; i=$((i + 1)); done`,

@@ -129,7 +129,7 @@ test('spawnWithBarrier() forwards stderr for "forward", and pipes it for "piped"
   assertEquals(stderr, "problem\npiped problem\n\n");
 });
 
-test('spawnWithBarrier() hands the null device, not the channel, to a helper below a child over "stdio"', async () => {
+test('spawnWithBarrier() gives a helper of a "stdio" child the null device, not the channel', async () => {
   const spawn = json(import.meta.resolve("../spawn.ts"));
   await using child = spawnWithBarrier(
     inheritingModule(`
@@ -145,7 +145,7 @@ test('spawnWithBarrier() hands the null device, not the channel, to a helper bel
   assertEquals(await Array.fromAsync(child), ["read 0", "for the child"]);
 });
 
-test("BarrierProcess takes what was placed while nobody reads this process's stdout, and before the channel was closed", async () => {
+test("BarrierProcess takes what was placed before a close, though nobody reads stdout here", async () => {
   const script = `head -c 300000 /dev/zero
     i=0; while [ $i -lt 40 ]; do
       i=$((i + 1)); printf 'line\\n\\036+%s\\n' $i; sleep 0.01
@@ -168,7 +168,7 @@ test("BarrierProcess takes what was placed while nobody reads this process's std
   await stderr.cancel();
 });
 
-test("BarrierProcess.status resolves after a half line of the protocol, though another process holds stdout", async () => {
+test("BarrierProcess.status resolves after half a line, though another process holds stdout", async () => {
   const script = "sleep 1000 <&- 2>&- & echo $!; printf 'a\\036+half a line'";
   const { stdout } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
@@ -213,7 +213,7 @@ const PRINTED = [
 ];
 
 for (const { how, options, place, fd } of PRINTED) {
-  test(`BarrierProcess writes output before what this process prints once it has a barrier ${how}`, async () => {
+  test(`BarrierProcess writes output before what is printed after a barrier ${how}`, async () => {
     const script = `
       for i in 0 1 2 3 4 5 6 7 8 9; do
         head -c 30000 /dev/zero | tr '\\0' $i
@@ -245,7 +245,7 @@ for (const { how, options, place, fd } of PRINTED) {
 
 Deno.test({
   name:
-    "BarrierProcess.stdout holds 300,000 single bytes that nobody reads in as little memory as Deno.Command",
+    "BarrierProcess.stdout holds 300,000 unread writes in as little memory as Deno.Command",
   ignore: !isLinux || !isInstalled("python3"),
   async fn() {
     const script = "import os\nfor i in range(300000): os.write(1, b'x')";
@@ -282,7 +282,7 @@ Deno.test({
 });
 
 for (const stdout of ["piped", "forward"] as const) {
-  test(`BarrierProcess lets a child wait whose "${stdout}" output is 16 MiB ahead, and goes on with it when it is read`, async () => {
+  test(`BarrierProcess reads on when its "${stdout}" output was 16 MiB ahead`, async () => {
     const parent = `
       const child = spawnWithBarrier(
         ["sh", "-c", "head -c 20000000 /dev/zero; echo done >&3"],
@@ -312,7 +312,7 @@ for (const stdout of ["piped", "forward"] as const) {
 for (const stdout of ["piped", "forward"] as const) {
   Deno.test({
     name:
-      `BarrierProcess lets a child wait that is 16 MiB ahead of the reader of its "${stdout}" output`,
+      `BarrierProcess lets a child wait whose "${stdout}" output is 16 MiB ahead`,
     ignore: Deno.build.os !== "linux",
     async fn() {
       const { stderr } = await runBlocked(`

@@ -192,7 +192,7 @@ Deno.test("Barrier.over() a WebSocket reproduces every 30th recorded trace of sy
   }
 });
 
-Deno.test("Barrier.over() a Worker and its global scope reproduces every 30th recorded trace of systemd's barrier.c", async () => {
+Deno.test("Barrier.over() a Worker reproduces every 30th recorded trace of systemd's barrier.c", async () => {
   using child = new WorkerSide();
   for (const trace of await readTraces(30)) {
     const parent = await child.over();

@@ -92,7 +92,7 @@ for (const kind of CONNECTIONS) {
     assertEquals(child.signal.reason.message, HUNG_UP);
   });
 
-  test(`Barrier.waitNext() over ${kind} takes what the peer had placed when it no longer can be written to`, async () => {
+  test(`Barrier.waitNext() over ${kind} takes what had arrived when writing fails`, async () => {
     const [near, far] = await connect(kind);
     await using barrier = over(near);
     using peer = far;

@@ -172,7 +172,7 @@ Deno.test('Barrier.over() a WebSocket keeps the order of what an earlier listene
   assertEquals(socket.log, ["+one\n", "+two\n"]);
 });
 
-Deno.test("Barrier.over() a WebSocket sends nothing while it closes, and listens to nothing afterwards", async () => {
+Deno.test("Barrier.over() a WebSocket sends nothing while it closes, and then has no listeners", async () => {
   const socket = new TestSocket();
   const barrier = Barrier.over(socket);
   assertEquals(socket.binaryType, "arraybuffer");

@@ -64,7 +64,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "Barrier.place() arrives over sockets as small as those of macOS, many times and at an exit",
+    "Barrier.place() arrives over sockets as small as those of macOS, also at an exit",
   ignore: Deno.build.os !== "linux" || !isInstalled("gcc"),
   async fn() {
     await using directory = await TempDir.make();

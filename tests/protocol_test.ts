@@ -234,7 +234,7 @@ for (const [name, between] of Object.entries(BETWEEN)) {
   const { command, fd, env, ignore } = between;
   const program = between.program ?? /[\w-]+/.exec(command)![0];
   Deno.test({
-    name: `PROTOCOL.md says whether ${name} passes the channel on`,
+    name: `PROTOCOL.md says if ${name} passes the channel on`,
     ignore: Deno.build.os !== "linux" || ignore || !isInstalled(program),
     async fn() {
       assertEquals(NAMES.includes(name), true);

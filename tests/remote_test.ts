@@ -96,7 +96,7 @@ test("Barrier.abort() in a parent gives a child over ssh its reason", async () =
   assertFalse(await child.waitAbortion()); // it left, and this side aborted too
 });
 
-test("Barrier.sync() resolves to false when a child over ssh was killed, after what it had placed", async () => {
+test("Barrier.sync() over ssh takes what a child placed, and resolves to false once it is killed", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,
@@ -118,7 +118,7 @@ test("Barrier.sync() resolves to false when a child over ssh was killed, after w
   assertEquals(await remote.told(), "");
 });
 
-test("Barrier.waitNext() resolves to false on both sides when the connection of ssh is cut, and the child leaves", async () => {
+test("Barrier.waitNext() over ssh resolves to false on both sides when the link is cut", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,
@@ -139,7 +139,7 @@ test("Barrier.waitNext() resolves to false on both sides when the connection of 
   assertEquals(await remote.told(), "false true");
 });
 
-test("Barrier.sync() resolves to false in a child over ssh whose parent was killed, and the child leaves", async () => {
+test("Barrier.sync() over ssh resolves to false in a child whose parent was killed", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,
@@ -165,7 +165,7 @@ test("Barrier.sync() resolves to false in a child over ssh whose parent was kill
   await parent.stdin.close();
 });
 
-test("BarrierProcess[Symbol.asyncDispose]() lets a child over ssh leave, though only ssh gets the signal", async () => {
+test("BarrierProcess.stop() over ssh stops the child, though only ssh gets the signal", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,

@@ -229,7 +229,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "spawnWithBarrier() needs nothing but options for Xvfb, which announces its display on a descriptor",
+    "spawnWithBarrier() starts Xvfb, which announces its display on a descriptor",
   ignore: Deno.build.os !== "linux" || !isInstalled("Xvfb"),
   async fn() {
     await using display = spawnWithBarrier(

@@ -74,7 +74,7 @@ test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" s
   await parent.stdin.close();
 });
 
-test("BarrierProcess.status resolves when what the child printed is forwarded, whole and in order", async () => {
+test("BarrierProcess.status resolves when all output is forwarded, in order", async () => {
   const lines = Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`).join(
     "",
   );
@@ -93,7 +93,7 @@ test("BarrierProcess.status resolves when what the child printed is forwarded, w
 });
 
 for (const channel of CHANNELS) {
-  test(`BarrierProcess forgets what a grandchild prints after the exit over "${channel}", and does not end it`, async () => {
+  test(`BarrierProcess forgets what a grandchild prints after the exit over "${channel}"`, async () => {
     await using directory = await TempDir.make();
     const fifo = await directory.makeFifo();
     const script =
@@ -152,7 +152,7 @@ for (
   ) {
     Deno.test({
       name:
-        `BarrierProcess.status resolves when ${what} are forwarded, whole and once, to a ${name} that somebody made non-blocking`,
+        `BarrierProcess forwards ${what} once to a ${name} that is non-blocking`,
       ignore: !isInstalled("python3"),
       async fn() {
         await using directory = await TempDir.make();
@@ -329,7 +329,7 @@ test("BarrierProcess.stdout can be canceled while the child prints", async () =>
   assert(await child.waitNext());
 });
 
-test("BarrierProcess.stdout lets the child go on when it is canceled while 16 MiB wait to be read", async () => {
+test("BarrierProcess.stdout.cancel() lets the child go on while 16 MiB wait to be read", async () => {
   await using child = shell(
     "head -c 20000000 /dev/zero; echo done >&3; yes",
     { stdout: "piped", readyLine: /^none$/ },

@@ -85,7 +85,7 @@ async function notes(
   return notes;
 }
 
-test("spawnWithBarrier() places a barrier for each line that matches, also with a stateful expression", async () => {
+test("spawnWithBarrier() places a barrier for each line that a stateful expression matches", async () => {
   const script = "for i in 1 2 3; do echo ready $i; done";
   for (const flags of ["", "g", "y", "gy"]) {
     const readyLine = new RegExp("ready \\d", flags);
@@ -99,7 +99,7 @@ test("spawnWithBarrier() places a barrier for each line that matches, also with 
   }
 });
 
-test("spawnWithBarrier() takes the first group of a readyLine for the note, and the line without one", async () => {
+test("spawnWithBarrier() uses the first group of a readyLine as the note, or else the line", async () => {
   const script = "echo at port 80; echo at socket";
   assertEquals(await notes(script, /port (\d+)|socket/), ["80", "at socket"]);
 });
@@ -119,7 +119,7 @@ test("spawnWithBarrier() takes what a CR overwrites for a line", async () => {
   }
 });
 
-test("spawnWithBarrier() removes colors and control characters from a readyLine, and takes a tab for a space", async () => {
+test("spawnWithBarrier() removes colors and control characters from a readyLine", async () => {
   const script =
     `printf '\\033[32m\\033]0;title\\007re\\033[1mady\\033[0m in\\t5 ms\\r\\n'`;
   assertEquals(await notes(script, /^ready in 5 ms$/), ["ready in 5 ms"]);
@@ -128,7 +128,7 @@ test("spawnWithBarrier() removes colors and control characters from a readyLine,
   ]);
 });
 
-test("spawnWithBarrier() cuts a readyLine to what a note holds, and a line of a megabyte to less", async () => {
+test("spawnWithBarrier() cuts a readyLine to what a note holds, also of a megabyte", async () => {
   const [note] = await notes("yes 🙂 | head -n 5000 | tr -d '\\n'; echo", /🙂/);
   assertEquals(note, "🙂".repeat(1_023));
   assertEquals(
@@ -157,7 +157,7 @@ test("spawnWithBarrier() holds little of a line of 100 MB that it looks at", asy
   assertLess(Number(stdout), 60_000_000);
 });
 
-test("spawnWithBarrier() does not take a program with a readyLine for gone that closes its descriptors", async () => {
+test("spawnWithBarrier() sees no exit of a program with a readyLine that closes descriptors", async () => {
   await using directory = await TempDir.make();
   const fifo = await directory.makeFifo();
   await using child = shell(
@@ -197,7 +197,7 @@ test("BarrierProcess.ready() resolves with the note", async () => {
   assertEquals(await child.ready(), "on port 80");
 });
 
-test("BarrierProcess.ready() rejects with a TimeoutError that names the process, and loses nothing", async () => {
+test("BarrierProcess.ready() rejects with a TimeoutError that names the process", async () => {
   await using child = shell("read -r _ <&3; echo late >&3; read -r _ <&3");
   const error = await assertRejects(
     () => child.ready({ timeout: 1 }),
@@ -267,7 +267,7 @@ test("BarrierProcess.ready() throws for a timeout that is none", async () => {
   await assertRejects(() => child.ready({ timeout: -1 }), RangeError);
 });
 
-test("spawnWithBarrier() forwards stderr by default with a readyLine, and in the order of what the parent prints", async () => {
+test("spawnWithBarrier() forwards stderr with a readyLine, in the order of what is printed", async () => {
   const { stderr } = await runParent(`
     const child = spawnWithBarrier(["sh", "-c", "echo ready >&2; exec sleep 1000"], {
       readyLine: /ready/,
@@ -289,7 +289,7 @@ test("spawnWithBarrier() with a readyLine still has a channel", async () => {
   assertEquals(await child.ready(), "got +this");
 });
 
-test("BarrierProcess.ready() throws for a timeout that is none, and names the expression when the time is over", async () => {
+test("BarrierProcess.ready() throws for an invalid timeout, and names the expression later", async () => {
   await using child = shell("exec sleep 1000", {
     readyLine: /^ready$/,
     stdout: "null",

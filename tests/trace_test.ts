@@ -222,7 +222,7 @@ test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would 
   ]);
 });
 
-test("BARRIER_TRACE=1 prints text on a descriptor as a barrier, and nothing that follows an abort", async () => {
+test("BARRIER_TRACE=1 prints text on a descriptor as a barrier, and nothing after an abort", async () => {
   const { stderr } = await runTraced(
     `
       await using process = spawnWithBarrier(["sh", "-c", ${
@@ -298,7 +298,7 @@ for (
     ["a flag that forbids them", { denoArgs: ["--deny-env"] }, "dddd", "dddd"],
   ] as const
 ) {
-  Deno.test(`BARRIER_TRACE=1 lets a child with ${what} read that variable, and no other`, async () => {
+  Deno.test(`BARRIER_TRACE=1 lets a child with ${what} read it alone`, async () => {
     const body = `
       await using process = spawnWithBarrier(child, ${json(options)});
       console.log(await process.ready());
@@ -319,7 +319,7 @@ for (
   });
 }
 
-Deno.test("BARRIER_TRACE=1 is for the child alone if 'env' has it, and not for a child that 'clearEnv' keeps it from", async () => {
+Deno.test("BARRIER_TRACE=1 is for the child alone in 'env', and not for one with 'clearEnv'", async () => {
   const child = inheritingModule(`
     using parent = await inheritBarrier();
     parent.place();
@@ -404,7 +404,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-test("BARRIER_TRACE=1 leaves a wait that nobody handles an unhandled one, and one that is handled alone", async () => {
+test("BARRIER_TRACE=1 leaves waits handled or unhandled, as they are", async () => {
   const body = (handle: string) => `
     const process = spawnWithBarrier(["sleep", "60"]);
     const cancel = new AbortController();

@@ -227,14 +227,14 @@ const ENDS: Record<string, { body: string; code: number }> = {
     body: `addEventListener("unload", () => { PLACE Deno.exit(6); });`,
     code: 6,
   },
-  "in an unload listener before one that calls Deno.exit()": {
+  "in a listener before one that calls Deno.exit()": {
     body: `
       addEventListener("unload", () => { PLACE });
       addEventListener("unload", () => Deno.exit(7));
     `,
     code: 7,
   },
-  "right before Deno.exit(), with a listener that calls it as well": {
+  "before Deno.exit() with a listener that calls it": {
     body: `addEventListener("unload", () => Deno.exit(8)); PLACE Deno.exit(9);`,
     code: 8,
   },
@@ -246,7 +246,7 @@ const ENDS: Record<string, { body: string; code: number }> = {
 
 for (const channel of CHANNELS) {
   for (const [where, { body, code }] of Object.entries(ENDS)) {
-    Deno.test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" when called ${where}`, async () => {
+    Deno.test(`Barrier.place() arrives over "${channel}" ${where}`, async () => {
       const child = spawnWithBarrier(
         childModule(channel, body.replaceAll("PLACE", PLACE_MANY)),
         { channel, stderr: "null" },
@@ -278,7 +278,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  test(`Barrier.place() ${MANY} times and abort() arrive over "${channel}" from a parent's unload listener`, async () => {
+  test(`Barrier.place() arrives over "${channel}" in a parent's unload listener`, async () => {
     const child = childModule(
       channel,
       `
@@ -303,7 +303,7 @@ for (const channel of CHANNELS) {
   });
 }
 
-test("Barrier.destroy() leaves Deno.exit() and process.emit() as they were, with the last of two barriers", async () => {
+test("Barrier.destroy() of the last barrier leaves Deno.exit() and process.emit() as they were", async () => {
   const { code, stderr } = await runParent(`
     const own = [Deno.exit, process.emit];
     const isOwn = () => [Deno.exit, process.emit].every((f, i) => f === own[i]);
@@ -332,7 +332,7 @@ test("Barrier.abort() after many barriers arrives from two barriers of one progr
   assertEquals(stderr, "abort cleanup failed\nabort cleanup failed\n");
 });
 
-test("spawnWithBarrier() works where Deno is frozen, and what is placed before Deno.exit() arrives", async () => {
+test("spawnWithBarrier() delivers what is placed before Deno.exit() where Deno is frozen", async () => {
   const script =
     "echo >&3; while read -r _ <&3; do n=$((n + 1)); done; echo $n";
   const { code, stdout } = await runParent(`

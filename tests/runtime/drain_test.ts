@@ -94,7 +94,7 @@ test("drained() reads a pipe after timers that are due", async () => {
 });
 
 for (const stdout of ["piped", "forward", "null"] as const) {
-  test(`BarrierProcess takes what a child placed before it exited while this process was busy, with "${stdout}"`, async () => {
+  test(`BarrierProcess takes what a child placed while this process was busy, with "${stdout}"`, async () => {
     for (let i = 0; i < 10; i++) {
       await using child = shell(
         "for i in 1 2 3 4 5; do printf '\\036+%s\\n' $i; done; kill -9 $$",

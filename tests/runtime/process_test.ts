@@ -107,7 +107,7 @@ test("spawnOrThrow() throws what Node reports in an event", () => {
 });
 
 for (const channel of CHANNELS) {
-  test(`spawnWithBarrier() passes NODE_V8_COVERAGE to no child over "${channel}" that 'clearEnv' keeps it from`, async () => {
+  test(`spawnWithBarrier() with 'clearEnv' passes no NODE_V8_COVERAGE on over "${channel}"`, async () => {
     const { stdout } = await runParent(`
       Deno.env.set("NODE_V8_COVERAGE", "/no/such");
       const env = ["sh", "-c", "env | grep -e COVERAGE -e POLLUTED"];

@@ -48,7 +48,7 @@ for (const channel of CHANNELS) {
       });
     const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
 
-    Deno.test(`Barrier.sync() resolves to false when a child over "${channel}" that placed nothing ${end}`, async () => {
+    Deno.test(`Barrier.sync() over "${channel}" resolves to false when a child ${end}`, async () => {
       await using child = spawn("");
       assert(child.place());
       assertFalse(await child.sync());
@@ -65,7 +65,7 @@ for (const channel of CHANNELS) {
       );
     });
 
-    Deno.test(`Barrier.waitNext() still takes what a child over "${channel}" placed before it ${end}`, async () => {
+    Deno.test(`Barrier.waitNext() over "${channel}" takes what was placed before a child ${end}`, async () => {
       await using child = spawn("barrier.place(); barrier.place('last');");
       await child.exited;
       assert(child.place());
@@ -77,7 +77,7 @@ for (const channel of CHANNELS) {
       assert(child.theyAborted);
     });
 
-    Deno.test(`Barrier.waitAbortion() ends when a child over "${channel}" with a wait pending ${end}`, async () => {
+    Deno.test(`Barrier.waitAbortion() over "${channel}" ends when a child that waits ${end}`, async () => {
       // A child with a wait pending does not return, unless it gives up waiting.
       const returns = body === "" ? "barrier.destroy();" : "";
       await using child = spawn(`barrier.waitNext(); ${returns}`);
@@ -86,7 +86,7 @@ for (const channel of CHANNELS) {
     });
   }
 
-  test(`Barrier.sync() over "${channel}" counts 1,000 barriers that were placed before a crash, though a grandchild holds the channel`, async () => {
+  test(`Barrier.sync() over "${channel}" counts all before a crash, though a grandchild holds it`, async () => {
     await using child = spawnWithBarrier(
       childModule(
         channel,
@@ -505,7 +505,7 @@ test("BarrierProcess.ref() and unref() do nothing to a child that is gone", asyn
 
 // The signal of a process
 
-test("BarrierProcess.signal is not aborted by a daemon that announces itself and closes the descriptor", async () => {
+test("BarrierProcess.signal is not aborted by a daemon that closes the descriptor", async () => {
   await using child = shell(
     "echo ready >&3; exec 3>&-; read -r _; exit 3",
     { stdin: "piped" },
@@ -616,7 +616,7 @@ const CRASHES: Record<string, string> = {
 
 for (const channel of CHANNELS) {
   for (const [what, crash] of Object.entries(CRASHES)) {
-    test(`Barrier.place() reaches a child over "${channel}", and then the hang-up, when its parent ends by ${what}`, async () => {
+    test(`Barrier.place() and then a hang-up reach a "${channel}" child at ${what} of its parent`, async () => {
       const child = childModule(
         channel,
         `

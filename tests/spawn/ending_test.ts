@@ -39,7 +39,7 @@ import { IS_UNIX, test } from "../_helpers/unix.ts";
 const BLOCKED_WRITER = import.meta.resolve("../testdata/blocked_writer.ts");
 
 for (const channel of CHANNELS) {
-  Deno.test(`BarrierProcess[Symbol.asyncDispose]() lets a child over "${channel}" that knows of the barrier clean up`, async () => {
+  Deno.test(`BarrierProcess[Symbol.asyncDispose]() lets a child over "${channel}" clean up`, async () => {
     let process;
     {
       await using child = spawnWithBarrier(
@@ -144,7 +144,7 @@ test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobo
   await stderr.cancel();
 });
 
-test("BarrierProcess[Symbol.asyncDispose]() writes the last output of a child that left by itself, also with 'stopGracePeriod' 0", async () => {
+test("BarrierProcess[Symbol.asyncDispose]() writes the last output with 'stopGracePeriod' 0", async () => {
   const { stdout } = await runParent(`
     {
       await using _child = spawnWithBarrier(
@@ -196,7 +196,7 @@ Deno.test({
   },
 });
 
-test("BarrierProcess is ended where it may run that program alone, also when its exit is reported late", async () => {
+test("BarrierProcess is stopped with a permission for it alone, its exit reported late", async () => {
   // A system that refuses a signal, and a process that has been reaped, look
   // the same; which it is needs a permission that this parent has not.
   const { stdout, stderr } = await runParent(
@@ -336,7 +336,7 @@ test("spawnWithBarrier() throws for a 'signal' that is not an AbortSignal, and s
 
 Deno.test({
   name:
-    "BarrierProcess.kill() and [Symbol.asyncDispose]() fail with PermissionDenied for a process that may not be signaled",
+    "BarrierProcess.kill() and stop() fail with PermissionDenied if the system refuses",
   // Root that may signal its own processes only, and a child of another user's.
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 ||
     !isInstalled("setpriv"),
@@ -501,7 +501,7 @@ async function begin(kind: Kind, child: BarrierProcess): Promise<void> {
 for (const [way, end] of Object.entries(WAYS)) {
   for (const [name, kind] of Object.entries(KINDS)) {
     Deno.test({
-      name: `${way} ${name}, and leaves no process behind`,
+      name: `${way} ${name}`,
       ignore: Deno.build.os !== "linux" || !IS_UNIX,
       async fn() {
         const marker = `0.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -532,7 +532,7 @@ const TOGETHER: Record<string, (children: BarrierProcess[]) => Promise<void>> =
     async "Promise.all() over stop()"(children) {
       await Promise.all(children.map((child) => child.stop()));
     },
-    async "a function that an AsyncDisposableStack defers"(children) {
+    async "AsyncDisposableStack.defer()"(children) {
       await using stack = new AsyncDisposableStack();
       for (const child of children) stack.use(child);
       stack.defer(async () => {
@@ -542,7 +542,7 @@ const TOGETHER: Record<string, (children: BarrierProcess[]) => Promise<void>> =
   };
 
 for (const [way, stop] of Object.entries(TOGETHER)) {
-  test(`BarrierProcess.stop() stops several children together by ${way}`, async () => {
+  test(`BarrierProcess.stop() stops several children by ${way}`, async () => {
     await using directory = await TempDir.make();
     const children = startPair(await directory.makeFifo());
     await Promise.all(children.map((child) => child.ready()));

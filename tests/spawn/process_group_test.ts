@@ -33,8 +33,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name:
-      `BarrierProcess[Symbol.asyncDispose]() leaves nothing behind of ${what} with a process group`,
+    name: `BarrierProcess.stop() of a group leaves nothing of ${what}`,
     ignore,
     async fn() {
       const mark = `1000.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -51,8 +50,7 @@ for (
 }
 
 Deno.test({
-  name:
-    "BarrierProcess[Symbol.asyncDispose]() leaves nothing behind of 'npm run' with a process group",
+  name: "BarrierProcess.stop() of a group leaves nothing of 'npm run'",
   ignore: ignore || !isInstalled("npm"),
   async fn() {
     await using directory = await TempDir.make();
@@ -93,7 +91,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "spawnWithBarrier() gives a child with 'processGroup' a group of its own, and others this process's",
+    "spawnWithBarrier() gives a child a group of its own with 'processGroup' alone",
   ignore,
   async fn() {
     for (const processGroup of [true, false]) {
@@ -245,7 +243,7 @@ const canUnshare = !ignore && isInstalled("unshare") &&
 for (const channel of CHANNELS) {
   Deno.test({
     name:
-      `BarrierProcess.stop() never signals another group that has got the number, over "${channel}"`,
+      `BarrierProcess.stop() signals no other group that has its number, over "${channel}"`,
     ignore: !canUnshare || !isInstalled("setsid"),
     async fn() {
       const parent = new URL("../testdata/reused_group.ts", import.meta.url);
@@ -333,7 +331,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "spawnWithBarrier() keeps its barriers from the job server of 'make -j', which holds 3 and 4",
+    "spawnWithBarrier() keeps its barriers from the job server of 'make -j'",
   ignore: ignore || !isInstalled("make"),
   async fn() {
     await using directory = await TempDir.make();

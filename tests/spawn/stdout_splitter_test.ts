@@ -184,7 +184,7 @@ Deno.test("StdoutSplitter holds back no output that cannot become a line", () =>
 
 // Real processes
 
-test('Barrier over "stdio" is not broken by a dependency that prints while it is imported, nor by a helper', async () => {
+test('Barrier over "stdio" is not broken by a dependency or a helper that prints', async () => {
   const inherit = json(import.meta.resolve("../../inherit.ts"));
   const dependency = json(dataUrl('console.log("imported");'));
   await using child = spawnWithBarrier(
@@ -211,7 +211,7 @@ test('Barrier over "stdio" throws output away that is "null", and takes the barr
   assertEquals(await child.ready(), "done");
 });
 
-test('BarrierProcess.stdout over "stdio" has what was printed before a barrier when a wait for it resolves', async () => {
+test('BarrierProcess.stdout over "stdio" has what was printed before a barrier', async () => {
   await using child = shell(
     "printf 'before\\036\\n'; read -r _; printf after",
     { channel: "stdio", stdout: "piped" },
@@ -226,7 +226,7 @@ test('BarrierProcess.stdout over "stdio" has what was printed before a barrier w
   await reader.cancel();
 });
 
-test('BarrierProcess.status over "stdio" resolves when what the child printed is forwarded, whole and in order', async () => {
+test('BarrierProcess.status over "stdio" resolves when all output is forwarded, in order', async () => {
   const script =
     'i=0; while [ $i -lt 2000 ]; do printf "line $i\\n\\036\\n"; i=$((i + 1)); done';
   const { stdout } = await runParent(`
