@@ -395,6 +395,7 @@ const NOT_RUN = {
     REDIS,
     "deno add jsr:@ipc/barrier\n",
     "npx -y deno@2.9 task demo", // consumer_test.ts
+    "// parent.mjs\n", // runtimes_test.ts
   ],
 };
 

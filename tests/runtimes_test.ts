@@ -16,9 +16,12 @@ import {
 } from "./_helpers/driven_elsewhere.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
+import { block } from "./_helpers/pages.ts";
 import { run } from "./_helpers/run.ts";
 import { RUNTIMES, writeProgram } from "./_helpers/runtimes.ts";
 import { SCENARIOS } from "./_helpers/scenarios.ts";
+import { json } from "./_helpers/scripts.ts";
+import { TempDir } from "./_helpers/temp_dir.ts";
 import { readTraces } from "./_helpers/traces.ts";
 
 /** Whether every scenario has a process of its own, which takes long. */
@@ -268,6 +271,38 @@ for (const { name, program } of RUNTIMES) {
       ],
       stderr,
     );
+  });
+
+  test("Barrier.over() joins a parent and a Deno child", async (program) => {
+    const shown = block("// parent.mjs")
+      .replace('"deno"', json(Deno.execPath())).replace(
+        "@ipc/barrier/barrier",
+        "./barrier.mjs",
+      );
+    const path = await writeProgram(`
+      ${shown.replace("// parent.mjs", "")}
+      console.log(await barrier.receive(), await barrier.waitNext());
+    `);
+    await using directory = await TempDir.make();
+    await Deno.writeTextFile(
+      `${directory.path}/child.ts`,
+      `import { inheritBarrier } from ${
+        json(import.meta.resolve("../inherit.ts"))
+      };
+      using parent = await inheritBarrier();
+      parent.place("ready");
+      await parent.receive();
+      for (let i = 0; i < ${MANY}; i++) parent.place("over");
+      Deno.exit();`,
+    );
+    const { code, stdout, stderr } = await run([program, path], {
+      cwd: directory.path,
+      env: { NO_COLOR: "1" },
+    });
+    assertEquals({ code, stdout }, {
+      code: 0,
+      stdout: "the child is ready\nover true\n",
+    }, stderr);
   });
 
   test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (program) => {
