@@ -29,12 +29,24 @@ import { ChildProcess } from "./src/spawn/child_process.ts";
 import { launch } from "./src/spawn/launch.ts";
 import { type BarrierOutput, resolve } from "./src/spawn/options.ts";
 import type { BarrierReadyOptions } from "./src/spawn/readiness.ts";
+import type {
+  BarrierProcessOutput,
+  BarrierProcessSignal,
+  BarrierProcessStatus,
+  SpawnPermissions,
+} from "./src/spawn/types.ts";
 import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 
 export * from "./inherit.ts";
 export type { BarrierOutput } from "./src/spawn/options.ts";
 export type { BarrierReadyOptions } from "./src/spawn/readiness.ts";
+export type {
+  BarrierProcessOutput,
+  BarrierProcessSignal,
+  BarrierProcessStatus,
+  SpawnPermissions,
+} from "./src/spawn/types.ts";
 export { runMain } from "./src/spawn/run_main.ts";
 
 /** Options for {@linkcode spawnWithBarrier} that apply to every child. */
@@ -175,7 +187,7 @@ export interface SpawnCommandOptions {
    *
    * @default {"SIGTERM"}
    */
-  stopSignal?: Deno.Signal | undefined;
+  stopSignal?: BarrierProcessSignal | undefined;
   /**
    * How long, in milliseconds, to wait between `stopSignal` and `SIGKILL`.
    *
@@ -199,7 +211,7 @@ export interface SpawnModuleOptions extends SpawnCommandOptions {
    *
    * @default {"none"}
    */
-  permissions?: "none" | "all" | Deno.PermissionOptionsObject | undefined;
+  permissions?: "none" | "all" | SpawnPermissions | undefined;
   /** Additional `deno run` flags. */
   denoArgs?: readonly string[] | undefined;
 }
@@ -233,11 +245,11 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * Resolves to how the process exited, once it has exited and its forwarded output
    * has been written.
    */
-  readonly status: Promise<Deno.CommandStatus>;
+  readonly status: Promise<BarrierProcessStatus>;
   /**
    * Resolves to how the process exited, as soon as it has exited.
    */
-  readonly exited: Promise<Deno.CommandStatus>;
+  readonly exited: Promise<BarrierProcessStatus>;
   /**
    * The process's stdin.
    *
@@ -249,13 +261,13 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    *
    * @throws {TypeError} If `stdout` is not `"piped"`.
    */
-  readonly stdout: Deno.SubprocessReadableStream;
+  readonly stdout: BarrierProcessOutput;
   /**
    * The process's stderr.
    *
    * @throws {TypeError} If `stderr` is not `"piped"`.
    */
-  readonly stderr: Deno.SubprocessReadableStream;
+  readonly stderr: BarrierProcessOutput;
   /**
    * Waits until the process is ready: consumes its next barrier, and resolves to
    * the note of that barrier. Unlike {@linkcode Barrier.prototype.receive} it has
@@ -319,7 +331,7 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
    * assertEquals((await child.status).signal, "SIGTERM");
    * ```
    */
-  kill(signal?: Deno.Signal | number): void;
+  kill(signal?: BarrierProcessSignal | number): void;
   /** Keeps this process alive until the child exits. This is the default. */
   ref(): void;
   /**

@@ -15,9 +15,35 @@ import {
   type BarrierPort,
 } from "@ipc/barrier/barrier";
 import { Completion, SharedCompletion } from "@ipc/barrier/completion";
+import * as all from "@ipc/barrier";
+import { inheritBarrier } from "@ipc/barrier/inherit";
+import { spawn } from "node:child_process";
+import { Duplex } from "node:stream";
 import { MessageChannel, type Worker } from "node:worker_threads";
 
 export const overThread = (thread: Worker): Barrier => Barrier.over(thread);
+
+if (process.argv[2] === "child") {
+  const barrier = await inheritBarrier();
+  barrier.place("child");
+  process.exit();
+}
+const program = spawn(process.execPath, [...process.argv.slice(1), "child"], {
+  stdio: ["ignore", "inherit", "inherit", "pipe"],
+  env: { ...process.env, BARRIER_CHANNEL: "fd:3" },
+});
+const inherited = Barrier.over(Duplex.toWeb(program.stdio[3] as Duplex));
+console.log(await inherited.receive());
+const none: all.Barrier | undefined = await all.inheritBarrier({
+  optional: true,
+});
+console.log(none);
+try {
+  const child: all.BarrierProcess = all.spawnWithBarrier(["true"]);
+  child.kill("SIGKILL");
+} catch (error) {
+  console.log(error instanceof TypeError);
+}
 
 const options: BarrierOptions = { role: "child" };
 const channel = new MessageChannel();
@@ -81,7 +107,8 @@ for (const { name, types, install, run, installed } of RUNTIMES) {
       assertEquals(compiled.code, 0, compiled.stderr);
       assertEquals(await project.run(run), {
         code: 0,
-        stdout: "the child is ready\nenough\ncompleted\n",
+        stdout:
+          "child\nundefined\ntrue\nthe child is ready\nenough\ncompleted\n",
         stderr: "",
       });
     },

@@ -6,9 +6,13 @@ import type * as threads from "node:worker_threads";
 import {
   Barrier,
   type BarrierProcess,
+  type BarrierProcessOutput,
+  type BarrierProcessSignal,
+  type BarrierProcessStatus,
   completeAndExit,
   Completion,
   inheritBarrier,
+  type SpawnPermissions,
   spawnWithBarrier,
 } from "../mod.ts";
 
@@ -51,6 +55,21 @@ export function mustCompile(
   });
   void [required, optional];
 }
+
+/** Whether two types are assignable to each other. */
+type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false;
+
+/** Deno's own types, which the public ones spell out. */
+export const areDenos: readonly true[] = [
+  true satisfies Same<BarrierProcessOutput, Deno.SubprocessReadableStream>,
+  true satisfies Same<BarrierProcessSignal, Deno.Signal>,
+  true satisfies Same<BarrierProcessStatus, Deno.CommandStatus>,
+  true satisfies Same<SpawnPermissions, Deno.PermissionOptionsObject>,
+  true satisfies Same<
+    keyof SpawnPermissions,
+    keyof Deno.PermissionOptionsObject
+  >,
+];
 
 /** Never called: each call must be an error. */
 export function mustNotCompile(words: readonly string[]): void {

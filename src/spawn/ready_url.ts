@@ -275,13 +275,17 @@ async function tryAddress(
   }, TRY_TIMEOUT);
   Deno.unrefTimer(timer);
   const signal = AbortSignal.any([probe, timeout.signal]);
+  // Node 20, which imports this as well, cannot parse `using`.
+  const connections = new DisposableStack();
   try {
-    using tcp = await Deno.connect({ hostname, port: url.port, signal });
+    const tcp = connections.use(
+      await Deno.connect({ hostname, port: url.port, signal }),
+    );
     if (url.kind === "tcp") return;
     tcp.unref();
-    using conn = url.kind === "http"
-      ? tcp
-      : await Deno.startTls(tcp, { hostname: url.hostname });
+    const conn = url.kind === "http" ? tcp : connections.use(
+      await Deno.startTls(tcp, { hostname: url.hostname }),
+    );
     // What is pending on a connection that was closed rejects.
     const close = () => conn[Symbol.dispose]();
     signal.addEventListener("abort", close);
@@ -295,6 +299,7 @@ async function tryAddress(
     signal.throwIfAborted();
     throw error;
   } finally {
+    connections.dispose();
     clearTimeout(timer);
   }
 }

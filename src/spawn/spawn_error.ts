@@ -173,14 +173,18 @@ function kindOfFile(
 
 function firstLine(path: string): string | undefined {
   return ifReadable(path, () => {
+    // Node 20, which imports this as well, cannot parse `using`.
+    const files = new DisposableStack();
     try {
-      using file = Deno.openSync(path);
+      const file = files.use(Deno.openSync(path));
       const bytes = new Uint8Array(FIRST_LINE_MAX);
       const length = file.readSync(bytes) ?? 0;
       return new TextDecoder().decode(bytes.subarray(0, length))
         .split("\n", 1)[0];
     } catch {
       return undefined;
+    } finally {
+      files.dispose();
     }
   });
 }
