@@ -63,3 +63,12 @@ Deno.test("The library uses the timers and the clock of src/runtime/timers.ts", 
   }
   assertEquals(found, []);
 });
+
+Deno.test("The library does without `using`, which Node 20 cannot parse", async () => {
+  const found: string[] = [];
+  for (const file of await libraryFiles()) {
+    const source = await Deno.readTextFile(new URL(file, LIBRARY));
+    if (/^ *(await )?using \w/m.test(source)) found.push(file);
+  }
+  assertEquals(found, []);
+});

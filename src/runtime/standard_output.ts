@@ -44,14 +44,18 @@ export async function writeWhole(
   bytes: Uint8Array,
 ): Promise<void> {
   const isLarge = output === Deno.stdout && bytes.length >= LARGE_WRITE;
-  using pipe = isLarge ? openStdoutPipe() : undefined;
+  const pipe = isLarge ? openStdoutPipe() : undefined;
   const inPieces = output === Deno.stdout && !pipe && !(isLarge && isFile(1));
-  for (let start = 0; start < bytes.length;) {
-    const rest = bytes.subarray(start);
-    const piece = inPieces ? firstPiece(rest) : rest;
-    const isKept = inPieces && piece.length < STDOUT_BUFFER &&
-      piece.at(-1) !== LF;
-    start += await writePiece(pipe ?? output, piece, isKept);
+  try {
+    for (let start = 0; start < bytes.length;) {
+      const rest = bytes.subarray(start);
+      const piece = inPieces ? firstPiece(rest) : rest;
+      const isKept = inPieces && piece.length < STDOUT_BUFFER &&
+        piece.at(-1) !== LF;
+      start += await writePiece(pipe ?? output, piece, isKept);
+    }
+  } finally {
+    pipe?.close();
   }
 }
 

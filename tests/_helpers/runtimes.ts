@@ -4,7 +4,6 @@
 
 import { LIBRARY, libraryFiles } from "./library.ts";
 import { bunPath, isInstalled, node24Path } from "./programs.ts";
-import ts from "npm:typescript@5.9.3";
 
 /** A runtime, and its program if that is installed. */
 export interface Runtime {
@@ -35,12 +34,13 @@ async function transpile(): Promise<string> {
     const source = await Deno.readTextFile(new URL(file, LIBRARY));
     const path = `${directory}/${file.replace(/\.ts$/, ".mjs")}`;
     await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path, toJavaScript(source));
+    await Deno.writeTextFile(path, await toJavaScript(source));
   }
   return directory;
 }
 
-function toJavaScript(source: string): string {
+async function toJavaScript(source: string): Promise<string> {
+  const { default: ts } = await import("npm:typescript@5.9.3"); // takes a while
   const { outputText } = ts.transpileModule(source, {
     compilerOptions: {
       module: ts.ModuleKind.ESNext,
@@ -63,6 +63,6 @@ export async function writeProgram(source: string): Promise<string> {
 /** Writes a program of `tests/testdata/runtimes` next to the library. */
 export async function writeTestdata(name: string): Promise<string> {
   const url = new URL(`../testdata/runtimes/${name}`, import.meta.url);
-  const source = toJavaScript(await Deno.readTextFile(url));
+  const source = await toJavaScript(await Deno.readTextFile(url));
   return await writeProgram(source.replaceAll('"../../../', '"./'));
 }
