@@ -6,8 +6,8 @@
  * - {@linkcode spawnWithBarrier} starts a child process that shares a
  *   {@linkcode Barrier} with this one. `ready()` waits for the child, and
  *   `stop()` or `await using` stops it.
- * - {@linkcode inheritBarrier} is the child's side, for Deno modules. Other programs
- *   use a file descriptor, or just print a line.
+ * - {@linkcode inheritBarrier} is the child's side, for modules in Deno, Node and Bun.
+ *   Other programs use a file descriptor, or just print a line.
  * - {@linkcode runMain} stops children in order when a signal ends the program.
  * - Each side places barriers and waits for the other's. Either side can abort. If a
  *   process dies, its side hangs up after the barriers that it had placed.
