@@ -88,6 +88,24 @@ Deno.test("ForwardSink writes half a line after the lines that wait", async () =
   assertEquals(target.written, "first\nwhole\nhalf a line\n");
 });
 
+Deno.test("ForwardSink begins no line that has not ended while others have lines", async () => {
+  const target = new Target();
+  const open = target.block();
+  const [first, half, whole] = Array.from(
+    { length: 3 },
+    () => new ForwardSink(target, new Events()),
+  );
+  push(first!, "first\n");
+  await flushMicrotasks();
+  push(half!, "a line\nhalf");
+  push(whole!, "another\n");
+  open();
+  await whole!.flush();
+  push(half!, " of one\n");
+  await half!.flush();
+  assertEquals(target.written, "first\na line\nanother\nhalf of one\n");
+});
+
 Deno.test("ForwardSink writes whole lines of each child in turn", async () => {
   const target = new Target();
   const open = target.block();

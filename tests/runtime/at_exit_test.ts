@@ -186,6 +186,17 @@ for (
   });
 }
 
+Deno.test("atUnload() runs after every listener though a mock of Deno.exit was called", async () => {
+  const output = await runProgram(`
+    Deno.exit = () => {};
+    atUnload(() => console.log("end"));
+    Deno.exit();
+    addEventListener("unload", () => console.log("unload"));
+    process.on("exit", () => console.log("exit"));
+  `);
+  assertEquals(output, { code: 0, stdout: "unload\nexit\nend\n", stderr: "" });
+});
+
 Deno.test("atUnload() runs what is left when one function throws", async () => {
   const output = await runProgram(`
     atUnload(() => { throw new Error("no"); });
