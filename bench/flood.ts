@@ -57,33 +57,36 @@ async function barriers(): Promise<Omit<Table, "title">> {
 }
 
 async function output(size: Size): Promise<Omit<Table, "title">> {
+  const options: CompareOptions = {
+    drained: true,
+    starts: size === "whole" ? 3 : 1,
+    sweeps: size === "whole" ? 5 : 4,
+    request: [MEGABYTES],
+  };
+  const rate = (megabytes: number) => (ms: number) => megabytes / (ms / 1_000);
   const row = (
     stdout: string,
     channel: string,
     megabytes = MEGABYTES,
-    options: Partial<CompareOptions> = {},
+    others: Partial<CompareOptions> = {},
   ) =>
     versus(
       `"${stdout}", "${channel}"`,
-      deno("flood/output.ts", channel, stdout),
-      deno("flood/output.ts", "Deno.Command", stdout),
+      deno("flood/output.ts", channel, stdout, "zeros"),
+      deno("flood/output.ts", "Deno.Command", stdout, "zeros"),
       "MB/s",
-      (ms) => megabytes / (ms / 1_000),
-      {
-        drained: true,
-        starts: size === "whole" ? 3 : 1,
-        sweeps: size === "whole" ? 5 : 4,
-        request: [megabytes],
-        ...options,
-      },
+      rate(megabytes),
+      { ...options, request: [megabytes], ...others },
     );
+  const piped = ["flood/output.ts", "fd", "piped", "lines"] as const;
   return {
     about: `${MEGABYTES} MB that \`dd\` writes in blocks of 64 KiB, from its ` +
       "start to its end, with this process's stdout a pipe to `cat`. The peer " +
       'of "forward" is a loop that writes the stdout of a `Deno.Command` to ' +
       '`Deno.stdout`; of "piped" and "inherit", `Deno.Command` with the same. ' +
       `"inherit" has ${INHERITED} MB and one core: on two, \`dd\` and \`cat\` ` +
-      "take one time or six, as the system places them.",
+      "take one time or six, as the system places them. The peer of `readyLine`, " +
+      "which never matches, is the same without it, with lines of 80 bytes.",
     columns: ["ratio", "ours", "by hand"],
     rows: [
       await row("forward", "fd"),
@@ -91,6 +94,14 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
       await row("piped", "fd"),
       await row("piped", "stdio"),
       await row("inherit", "fd", INHERITED, { placement: ONE_CORE }),
+      await versus(
+        '"piped", readyLine',
+        deno(...piped, "listening on port (\\d+)"),
+        deno(...piped),
+        "MB/s",
+        rate(MEGABYTES),
+        options,
+      ),
     ],
   };
 }

@@ -2,8 +2,9 @@
 
 /*
  * Takes in the output of a program that writes as fast as it can. Arguments: who
- * ("Deno.Command" or a channel of ours), and what becomes of the output
- * ("forward", "piped", "inherit"). A request is a number of megabytes.
+ * ("Deno.Command" or a channel of ours), what becomes of the output ("forward",
+ * "piped", "inherit"), what it is ("zeros" or "lines"), and a `readyLine` if there
+ * is one. A request is a number of megabytes.
  */
 
 import { spawnWithBarrier } from "@ipc/barrier";
@@ -11,10 +12,18 @@ import { serve } from "../serve.mjs";
 
 type Output = "forward" | "piped" | "inherit";
 
-const [who, stdout] = Deno.args as ["Deno.Command" | "fd" | "stdio", Output];
+const [who, stdout, what, pattern] = Deno.args as [
+  "Deno.Command" | "fd" | "stdio",
+  Output,
+  "zeros" | "lines",
+  string?,
+];
+const readyLine = pattern === undefined ? undefined : new RegExp(pattern);
 
 await serve(async (megabytes: string) => {
-  const words = ["dd", "if=/dev/zero", "bs=64k", `count=${+megabytes * 16}`];
+  const words = what === "zeros"
+    ? ["dd", "if=/dev/zero", "bs=64k", `count=${+megabytes * 16}`]
+    : ["sh", "-c", `yes ${"x".repeat(79)} | head -c ${megabytes}M`];
   const begin = performance.now();
   await (who === "Deno.Command" ? byCommand(words) : byBarrier(words));
   return performance.now() - begin;
@@ -28,7 +37,7 @@ async function byBarrier(words: string[]): Promise<void> {
       stdout: stdout === "inherit" ? "null" : stdout,
       stderr,
     })
-    : spawnWithBarrier(words, { stdin: "null", stdout, stderr });
+    : spawnWithBarrier(words, { stdin: "null", stdout, stderr, readyLine });
   if (stdout === "piped") await readAll(child.stdout);
   await child.status;
 }

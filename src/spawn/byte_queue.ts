@@ -83,9 +83,16 @@ export class ByteQueue {
   #addChunk(bytes: Uint8Array): void {
     // Usually the reader keeps up and there is only this chunk: it is exact.
     const size = this.#chunks.length === 0 ? 0 : BLOCK;
-    const chunk = new Uint8Array(Math.max(size, bytes.length));
-    chunk.set(bytes);
-    this.#chunks.push(chunk);
+    this.#chunks.push(copy(bytes, Math.max(size, bytes.length)));
     this.#lastLength = bytes.length;
   }
+}
+
+/** Returns so many bytes that begin with a copy of the given ones. */
+function copy(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  // Memory that is copied to is not filled with zeros first.
+  if (bytes.length === size) return new Uint8Array(bytes);
+  const copied = new Uint8Array(size);
+  copied.set(bytes);
+  return copied;
 }

@@ -20,6 +20,9 @@ export const LINE_END: RegExp = /[\r\n]|\x1b\[(?:1G|2?K)/g;
 // deno-lint-ignore no-control-regex -- these are the characters
 const PARTIAL_ESCAPE = /\x1b(?:\[[12]?)?$/;
 
+/** What such an end begins with. */
+const LINE_END_BEGIN = ["\n", "\r", "\x1b"];
+
 /** What a line must not contain to be tested without being cleaned first. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex -- these are the characters
@@ -63,7 +66,7 @@ export class LineScanner {
       start = bytes.indexOf(LF) + 1 || bytes.length;
       this.#readAny(bytes.subarray(0, start), messages);
     }
-    const end = bytes.lastIndexOf(LF) + 1;
+    const end = start < bytes.length ? bytes.lastIndexOf(LF) + 1 : 0;
     if (end > start) {
       this.#readLines(bytes.subarray(start, end), messages);
       start = end;
@@ -87,6 +90,11 @@ export class LineScanner {
   /** Reads whatever there is. */
   #readAny(bytes: Uint8Array, messages: Message[]): void {
     const decoded = this.#decoder.decode(bytes, { stream: true });
+    if (
+      this.#isFull && !LINE_END_BEGIN.some((begin) => decoded.includes(begin))
+    ) {
+      return; // nothing of it is looked at
+    }
     let text = this.#partial + decoded;
     this.#partial = PARTIAL_ESCAPE.exec(text)?.[0] ?? "";
     text = text.slice(0, text.length - this.#partial.length);
@@ -103,6 +111,11 @@ export class LineScanner {
       this.#line = "";
     }
     this.#add(text, start, text.length);
+  }
+
+  /** Whether the rest of the line is not looked at, until it ends. */
+  get #isFull(): boolean {
+    return this.#line.length === SCANNED_MAX && this.#partial === "";
   }
 
   #add(text: string, start: number, end: number): void {

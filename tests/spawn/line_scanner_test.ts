@@ -76,10 +76,14 @@ for (
     ["the end of a long line no more", `${"x".repeat(4_096)}y\n`, [
       "x".repeat(4_095),
     ]],
+    ["what ends a long line", `${"x".repeat(6_000)}\x1b[2Kready\n`, [
+      "x".repeat(4_095),
+      "ready",
+    ]],
   ] as const
 ) {
   Deno.test(`LineScanner.read() finds ${what}`, () => {
-    for (const lengths of [[], [1], [2], [3, 1]]) {
+    for (const lengths of [[], [1], [2], [3, 1], [5_000, 1_001]]) {
       assertEquals(scan(output, /.*/, lengths), [...notes]);
     }
   });
