@@ -433,18 +433,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ["handle.readStop();\n  handle.reading = true;\n  handle.readStart();", ""],
   ]),
   ...faults("src/runtime/process.ts", ["runtime/process"], [
+    ["Object.create(null),", "{},"],
     ["{ NODE_V8_COVERAGE: undefined },", "{},"],
     ["command === Deno.execPath()", "false"],
     ["return new String(arg) as string;", "return arg;"],
     ["node.killed = false;", ""],
     ["throw failure;", "return undefined as never;"],
     ["if (isWorker()) endWithProgram(child);\n  else", ""],
-  ]),
-  ...faults("src/runtime/process.ts", [
-    "spawn/environment",
-    "spawn_environment",
-  ], [
-    ["Object.create(null),", "{},"],
   ]),
   ...faults("src/runtime/socket.ts", ["inherit"], [
     ["if (!listens(socket)) return socket;", "return socket;"],

@@ -1,6 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { spawnWithBarrier } from "../../mod.ts";
 import { spawnOrThrow } from "../../src/runtime/process.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
@@ -96,6 +98,22 @@ for (const channel of CHANNELS) {
     },
   });
 }
+
+test("spawnOrThrow() passes no variable on that stands on Object.prototype", async () => {
+  const prototype = Object.prototype as { BARRIER_TEST?: string };
+  prototype.BARRIER_TEST = "pollution";
+  let child: ChildProcess;
+  try {
+    child = spawnOrThrow(["sh", "-c", 'exit "${BARRIER_TEST-7}"'], {
+      env: { PATH: Deno.env.get("PATH") },
+      stdio: "ignore",
+    });
+  } finally {
+    delete prototype.BARRIER_TEST;
+  }
+  const [code] = await once(child, "exit");
+  assertEquals(code, 7);
+});
 
 test("spawnOrThrow() throws what Node reports in an event", () => {
   const error = assertThrows(

@@ -168,11 +168,13 @@ for (
 }
 
 Deno.test("parseReadyUrl() does not repeat a password", () => {
-  const error = assertThrows(
-    () => parseReadyUrl("http://me:secret@localhost/"),
-    TypeError,
-  );
-  assertEquals(error.message.includes("secret"), false);
+  for (const user of ["me:secret", ":secret"]) {
+    const error = assertThrows(
+      () => parseReadyUrl(`http://${user}@localhost/`),
+      TypeError,
+    );
+    assertEquals(error.message.includes("secret"), false);
+  }
 });
 
 Deno.test("pauseMax() leaves a server over HTTP more time between tries", () => {
@@ -308,6 +310,7 @@ for (
     ["a server of another protocol", "220 mail ESMTP\r\n", "is not HTTP"],
     ["one that closes the connection", "", "without an answer"],
     ["one that stops in the middle", "HTTP/1.1 2", "is not HTTP"],
+    ["a status below 200", "HTTP/1.1 099 No\r\n\r\n", "the answer was 99"],
   ] as const
 ) {
   Deno.test(`tryUrl() rejects ${what}`, async () => {
