@@ -184,6 +184,11 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("barrier.ts", ["barrier/observer"], [
     [
+      "channel.acceptsText ?? false",
+      "false",
+      "text is a violation where it is a barrier",
+    ],
+    [
       "if (this.#theyAborted || this.#destroyed) return;",
       "if (this.#destroyed) return;",
       "what the peer sends after its abort counts",
@@ -432,6 +437,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["handle.readStop();\n  handle.reading = true;\n  handle.readStart();", ""],
   ]),
+  ...faults("src/runtime/exit.ts", ["runtime/exit"], [
+    ["event.preventDefault();", ""],
+    ["128 + Number(number)", "Number(number)"],
+  ]),
   ...faults("src/runtime/process.ts", ["runtime/process"], [
     ["Object.create(null),", "{},"],
     ["{ NODE_V8_COVERAGE: undefined },", "{},"],
@@ -441,7 +450,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["throw failure;", "return undefined as never;"],
     ["if (isWorker()) endWithProgram(child);\n  else", ""],
   ]),
-  ...faults("src/runtime/socket.ts", ["inherit"], [
+  ...faults("src/runtime/socket.ts", ["sandbox"], [
     ["if (!listens(socket)) return socket;", "return socket;"],
     ["fd !== FIRST_FD", "false"],
   ]),
@@ -467,6 +476,8 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("src/runtime/watch.ts", ["runtime/watch"], [
     ["RESTART_GRACE + 100 : 0", "0 : 0"],
+    ['if (state !== "granted") return true;', ""],
+    ["(?:watch|hmr)", "watch"],
   ]),
   ...faults("src/spawn/byte_queue.ts", ["spawn/byte_queue"], [
     ["if (isLast) this.#lastLength -= lines;", ""],
@@ -782,6 +793,25 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("src/spawn/streams.ts", ["spawn_output"], [
     ["this.#input?.destroy();", "", "stdin stays open after the exit"],
+  ]),
+  ...faults("src/spawn/child_process.ts", ["spawn/child_process"], [
+    [
+      "await this.#streams.drainBarriers();",
+      "",
+      "an exit is reported before the barriers before it",
+    ],
+    [
+      "await within(EXIT_GRACE, this.exited);",
+      "",
+      "a closed channel is reported in place of the exit",
+    ],
+    ["else surviveErrors(launched.process);", ""],
+    ["this.#running.hold(held && !hasExited);", ""],
+    [
+      'signal.removeEventListener("abort", onAbort)',
+      "{}",
+      "a signal keeps each child that it was for",
+    ],
   ]),
   ...faults("src/spawn/signals.ts", ["spawn/signals"], [
     ["if (mains.size === 0) silenceErrors();", ""],

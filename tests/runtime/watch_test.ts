@@ -6,12 +6,13 @@ import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import { spawnWithBarrier } from "../../mod.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
-import { childModule, json, readUntil } from "../_helpers/scripts.ts";
-import { start } from "../_helpers/run.ts";
+import { childModule, dataUrl, json, readUntil } from "../_helpers/scripts.ts";
+import { run, start } from "../_helpers/run.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { test } from "../_helpers/unix.ts";
 
 const LIBRARY = json(import.meta.resolve("../../mod.ts"));
+const WATCH = import.meta.resolve("../../src/runtime/watch.ts");
 
 /** Fails instead of hanging. */
 const LIMIT = 60_000;
@@ -90,3 +91,29 @@ test("inheritBarrier() below deno run --watch hangs up at a restart", async () =
   await deadline(child.waitAbortion(), LIMIT);
   assertEquals(child.signal.reason?.kind ?? "closed", "closed");
 });
+
+for (
+  const [what, flags, args, expected] of [
+    ["0 where a program is not watched", ["--allow-all"], [], 0],
+    ["600 ms with --watch", ["--allow-all"], ["--watch"], 600],
+    ["600 ms with --hmr", ["--allow-all"], ["--hmr"], 600],
+    ["600 ms where the program may not look", [], [], 600],
+  ] as const
+) {
+  Deno.test({
+    name: `restartGrace() is ${what}`,
+    ignore: Deno.build.os !== "linux", // elsewhere no program can look
+    async fn() {
+      const module = dataUrl(`
+        import { restartGrace } from ${json(WATCH)};
+        console.log(restartGrace());
+      `);
+      // An argument of the program is as good as one of Deno.
+      const { stdout } = await run(
+        [Deno.execPath(), "run", "--no-prompt", ...flags, module, ...args],
+        { env: { NO_COLOR: "1" } },
+      );
+      assertEquals(stdout, `${expected}\n`);
+    },
+  });
+}
