@@ -76,7 +76,7 @@ import {
   isPort,
   PortChannel,
 } from "./src/channels/port.ts";
-import { type BarrierStreams, StreamChannel } from "./src/channels/streams.ts";
+import { type BarrierStreams, overStreams } from "./src/channels/streams.ts";
 import {
   type BarrierWebSocket,
   isWebSocket,
@@ -300,7 +300,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
       ? new PortChannel(transport)
       : isWebSocket(transport)
       ? new WebSocketChannel(transport)
-      : new StreamChannel(transport);
+      : overStreams(transport);
     return new Barrier(channel, options);
   }
 

@@ -46,6 +46,12 @@ const ROUND_TRIPS: Limit[] = ["strict ping-pong", "in step"].flatMap((way) => {
   return [
     { table, row: FD, max: 1.1, short: 1.2 },
     { table: `Round trip, ${way}, two cores`, row: FD, max: 1.1 },
+    { table, row: "ours, Deno.Conn", max: 1.25 },
+    {
+      table: `Round trip, ${way}, two cores`,
+      row: "ours, Deno.Conn",
+      max: 1.25,
+    },
     { table, row: FD, over: "fork(), Deno", max: 1, short: 1.1 },
     { table, row: FD, over: "execa, Deno", max: 1, short: 1.1 },
     { table, row: FD, over: "Deno.Command", max: 1, short: 1.1 },

@@ -356,6 +356,19 @@ export const MUTATIONS: readonly Mutation[] = [
     ['this.#listen("exit", this.#onThreadExit);', ""],
     [" && !isParentPort(this.#port)", ""],
   ]),
+  ...faults("src/channels/streams.ts", ["over_streams"], [
+    ["this.#connection.readable.getReader();", ""],
+    [
+      "const rest = n === 0 ? bytes : bytes.subarray(n);",
+      "const rest = bytes;",
+    ],
+    ["this.#writing ??= this.#write();", "this.#write();"],
+    ["offset += piece.length;", ""],
+  ]),
+  ...faults("src/channels/streams.ts", ["over_connections"], [
+    ["await this.#writing;", ""],
+    ["this.#isBroken = true; // what has arrived is still read", "throw null;"],
+  ]),
   ...faults("src/channels/web_socket.ts", ["over_web_sockets"], [
     ["if (readyState === CONNECTING) this.#queue = [];", ""],
     ["if (readyState > OPEN) queueMicrotask(this.#onClosed);", ""],

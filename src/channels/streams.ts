@@ -48,48 +48,62 @@ export interface BarrierStreams {
 
 /** Streams that are a `Deno.Conn`. */
 interface Connection extends BarrierStreams {
+  /** Reads into the buffer; resolves to the number of bytes, `null` at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes, and resolves to the number written. */
   write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
 }
+
+/** How many bytes of a connection are read at a time. */
+const READ_SIZE = 16 * 1024;
 
 /** How long, in milliseconds, a connection that takes no bytes is left alone. */
 const WRITE_RETRY = 10;
 
+/**
+ * Returns a channel over a pair of streams.
+ *
+ * @throws {TypeError} If these are not streams, or they are locked.
+ */
+export function overStreams(streams: BarrierStreams): BarrierChannel {
+  const { readable, writable } = Object(streams) as Partial<BarrierStreams>;
+  if (
+    !(readable instanceof ReadableStream) ||
+    !(writable instanceof WritableStream)
+  ) {
+    throw new TypeError(
+      `Cannot create a barrier: the transport must be a port, a WebSocket, or a pair of readable and writable streams, received ${
+        shown(streams)
+      }`,
+    );
+  }
+  if (readable.locked || writable.locked) {
+    throw new TypeError(
+      "Cannot create a barrier: the streams are locked; release their readers and writers first",
+    );
+  }
+  return isConnection(streams)
+    ? new ConnectionChannel(streams)
+    : new StreamChannel(streams);
+}
+
 /** A channel over a pair of streams. */
-export class StreamChannel implements BarrierChannel {
+class StreamChannel implements BarrierChannel {
   readonly #streams: BarrierStreams;
   #reader!: ReadableStreamDefaultReader<Uint8Array | ArrayBuffer | string>;
   #writer!: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #receiver: PacedReceiver | undefined;
   #written: Promise<void> = Promise.resolve();
 
-  /** @throws {TypeError} If these are not streams, or they are locked. */
   constructor(streams: BarrierStreams) {
-    const { readable, writable } = Object(streams) as Partial<BarrierStreams>;
-    if (
-      !(readable instanceof ReadableStream) ||
-      !(writable instanceof WritableStream)
-    ) {
-      throw new TypeError(
-        `Cannot create a barrier: the transport must be a port, a WebSocket, or a pair of readable and writable streams, received ${
-          shown(streams)
-        }`,
-      );
-    }
-    if (readable.locked || writable.locked) {
-      throw new TypeError(
-        "Cannot create a barrier: the streams are locked; release their readers and writers first",
-      );
-    }
     this.#streams = streams;
   }
 
   open(receiver: MessageReceiver): void {
-    const { readable, writable } = this.#streams;
-    this.#reader = readable.getReader();
-    this.#writer = isConnection(this.#streams)
-      ? this.#writeDirectly(this.#streams).getWriter()
-      : writable.getWriter();
+    this.#reader = this.#streams.readable.getReader();
+    this.#writer = this.#streams.writable.getWriter();
     this.#receiver = new PacedReceiver(receiver);
     this.unref();
     this.#read();
@@ -131,9 +145,8 @@ export class StreamChannel implements BarrierChannel {
   }
 
   /**
-   * Closes the writable side, after everything that was sent. A connection is
-   * then read to the end of the peer's stream, because closing it earlier could
-   * discard what the peer has not read yet.
+   * Closes the writable side, after everything that was sent. What can close it
+   * alone is then read to the end of the peer's stream.
    */
   async #end(): Promise<void> {
     await attempt(() => this.#written);
@@ -144,28 +157,120 @@ export class StreamChannel implements BarrierChannel {
       await attempt(() => this.#reader.cancel());
     }
   }
+}
+
+/**
+ * A channel over a `Deno.Conn`. It reads and writes the connection itself, because
+ * streams take twice the time. Its writable stream would also close both sides
+ * when a write fails, and discard what had arrived.
+ */
+class ConnectionChannel implements BarrierChannel {
+  readonly #connection: Connection;
+  #receiver: PacedReceiver | undefined;
+  /** What is sent during a write goes together, after it. */
+  #queue: Uint8Array[] = [];
+  /** Settles when everything that was sent is written; `undefined` if it is. */
+  #writing: Promise<void> | undefined;
+  #isBroken = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  open(receiver: MessageReceiver): void {
+    // Nothing else can use the streams then.
+    this.#connection.readable.getReader();
+    this.#connection.writable.getWriter();
+    this.#receiver = new PacedReceiver(receiver);
+    this.unref();
+    this.#read();
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#isBroken) return;
+    this.#queue.push(bytes);
+    this.#writing ??= this.#write();
+  }
+
+  close(): void {
+    this.#receiver = undefined;
+    this.#end();
+  }
+
+  ref(): void {
+    this.#connection.ref?.();
+  }
+
+  unref(): void {
+    this.#connection.unref?.();
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      for (;;) {
+        const length = await this.#connection.read(buffer);
+        if (length === null) break;
+        this.#receiver?.receive(buffer.subarray(0, length));
+        const backlog = this.#receiver?.backlog;
+        if (backlog) await backlog;
+      }
+      this.#receiver?.hangUp();
+    } catch (cause) {
+      this.#receiver?.fail(cause);
+    }
+    this.#receiver = undefined;
+    await this.#end();
+    await attempt(() => this.#connection.close());
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const bytes = join(this.#queue);
+        this.#queue = [];
+        await this.#writeAll(bytes);
+      }
+    } catch {
+      this.#isBroken = true; // what has arrived is still read
+      this.#queue = [];
+    }
+    this.#writing = undefined;
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let n = 0; n < bytes.length;) {
+      const rest = n === 0 ? bytes : bytes.subarray(n);
+      const written = await this.#connection.write(rest);
+      n += written;
+      if (written > 0) continue;
+      if (!this.#receiver) break; // nobody waits for it
+      await new Promise<void>((resolve) => setTimeout(resolve, WRITE_RETRY));
+    }
+  }
 
   /**
-   * Returns a stream that writes to a connection. The connection's own stream
-   * closes both sides when a write fails, and discards what had arrived.
+   * Sends the end, after everything that was sent. The connection is then read to
+   * the end of the peer's stream, because closing it earlier could discard what
+   * the peer has not read yet.
    */
-  #writeDirectly(
-    connection: Connection,
-  ): WritableStream<Uint8Array<ArrayBuffer>> {
-    return new WritableStream({
-      write: async (bytes, controller) => {
-        for (let n = 0; n < bytes.length && !controller.signal.aborted;) {
-          const written = await connection.write(bytes.subarray(n));
-          n += written;
-          if (written > 0) continue;
-          if (!this.#receiver) break; // nobody waits for it
-          await new Promise<void>((resolve) =>
-            setTimeout(resolve, WRITE_RETRY)
-          );
-        }
-      },
-    });
+  async #end(): Promise<void> {
+    await this.#writing;
+    await attempt(() => this.#connection.closeWrite());
   }
+}
+
+function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  if (first && pieces.length === 1) return first;
+  const length = pieces.reduce((length, piece) => length + piece.length, 0);
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
+  return bytes;
 }
 
 /** What only a `Deno.Conn` has. */
