@@ -76,6 +76,30 @@ test("ChildOutput delivers a few thousand barriers a turn, however many arrive",
   assertLess(Math.max(...counts), 10_000);
 });
 
+test("ChildOutput delivers a barrier after all of the output before it is written", async () => {
+  let written = 0;
+  const target = {
+    async write({ length }: Uint8Array): Promise<number> {
+      await undefined;
+      const count = Math.min(length, 1_000);
+      written += count;
+      return count;
+    },
+  };
+  const delivered: number[] = [];
+  await using shell = new Shell(
+    "head -c 30000 /dev/zero; printf '\\036+placed\\n'",
+    {
+      isChannel: true,
+      kind: "forward",
+      target,
+      deliver: () => delivered.push(written),
+    },
+  );
+  await shell.output.ended;
+  assertEquals(delivered, [30_000]);
+});
+
 test("ChildOutput delivers barriers before drain() resolves, though nobody reads the rest", async () => {
   const { promise, resolve } = Promise.withResolvers<number>();
   await using shell = new Shell(
@@ -112,6 +136,17 @@ test("ChildOutput.drain() ends it: what another process prints later is not deli
   await shell.output.ended;
   assertEquals(shell.events, ["ready", "drained"]);
   assertEquals(shell.output.lastLine, "ready");
+});
+
+test("ChildOutput looks for a readyLine after its stream was canceled", async () => {
+  await using shell = new Shell("read -r _; echo ready", {
+    kind: "piped",
+    readyLine: /ready/,
+  });
+  await shell.output.stream!.cancel();
+  shell.process.stdin!.end("go\n");
+  await shell.drain();
+  assertEquals(shell.events, ["ready", "drained"]);
 });
 
 test("ChildOutput.drain() reads on where the reader is behind", async () => {

@@ -694,6 +694,16 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (error === timer.signal.reason) {", "if (false) {"],
   ]),
   ...faults("src/spawn/output.ts", ["child_output"], [
+    [
+      "if (!readyLine && !isChannel) source.destroy();",
+      "source.destroy();",
+      "canceling stdout ends a pipe that is read for a readyLine",
+    ],
+    [
+      "if (!this.#delivering && !this.#isWriting) return",
+      "return",
+      "a barrier overtakes the output before it",
+    ],
     ["this.#isLetGo = true;", "", "drain() does not end it"],
     [
       "await this.#delivering;\n    this.#isEnded = true;",
@@ -703,20 +713,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (left > 0) await within(left, next.written);", "await next.written;"],
     ["this.#deliverInOrder(this.#push(this.#splitter.end()));", ""],
     ["await readAgain(this.source);", ""],
-  ]),
-  ...faults("src/spawn/output.ts", ["output_kinds"], [
-    [
-      "if (!this.#delivering && !this.#isWriting) return",
-      "return",
-      "a barrier overtakes the output before it",
-    ],
-  ]),
-  ...faults("src/spawn/output.ts", ["spawn_output"], [
-    [
-      "if (!readyLine && !isChannel) source.destroy();",
-      "source.destroy();",
-      "canceling stdout ends a pipe that is read for a readyLine",
-    ],
   ]),
   ...faults("src/spawn/sinks.ts", ["sinks"], [
     ["BACKLOG_MAX = 16 *", "BACKLOG_MAX = 32 *"],
