@@ -10,8 +10,7 @@ import {
 } from "@std/assert";
 import { Barrier } from "../mod.ts";
 import { isPending } from "./_helpers/event_loop.ts";
-import { run } from "./_helpers/run.ts";
-import { dataUrl, json } from "./_helpers/scripts.ts";
+import { runTestdata } from "./_helpers/scripts.ts";
 import { setUp } from "./_helpers/test_channel.ts";
 
 Deno.test("Barrier gives both notes of two barriers that arrive together", async () => {
@@ -123,42 +122,8 @@ Deno.test("Barrier keeps a mebibyte of notes that nobody takes, the newest, and 
 });
 
 Deno.test("Barrier keeps little more than a mebibyte of a flood of notes, whatever they are", async () => {
-  const { stdout } = await run([
-    Deno.execPath(),
-    "run",
+  const { stdout } = await runTestdata("flood_of_notes.ts", [], [
     "--v8-flags=--expose-gc",
-    dataUrl(`
-      import { Barrier } from ${json(import.meta.resolve("../barrier.ts"))};
-      const x = "x".repeat(4_000);
-      for (const line of [
-        "+n",
-        "+" + x,
-        "+\\u2028" + x, // is escaped
-        "+\\u0100" + x, // takes two bytes a character
-        "x\\x1b[0m\\t" + x, // not the protocol
-        "\\u20ac".repeat(1_300),
-      ]) {
-        const flood = new TextEncoder()
-          .encode((line + "\\n").repeat(line.length < 10 ? 20_000 : 2_000));
-        const pour = () => {
-          let receiver;
-          const barrier = new Barrier({
-            acceptsText: true,
-            open: (opened) => receiver = opened,
-            ...{ send() {}, close() {}, ref() {}, unref() {} },
-          });
-          receiver.receive(flood);
-          return barrier;
-        };
-        pour();
-        gc();
-        const before = Deno.memoryUsage().heapUsed;
-        const barrier = pour();
-        gc();
-        console.log(Deno.memoryUsage().heapUsed - before);
-        barrier.destroy();
-      }
-    `),
   ]);
   const growths = stdout.trim().split("\n").map(Number);
   assertEquals(growths.length, 6);
@@ -166,28 +131,8 @@ Deno.test("Barrier keeps little more than a mebibyte of a flood of notes, whatev
 });
 
 Deno.test("Barrier's iterator keeps nothing of a step that has ended", async () => {
-  const { stdout } = await run([
-    Deno.execPath(),
-    "run",
+  const { stdout } = await runTestdata("iterator_steps.ts", [], [
     "--v8-flags=--expose-gc",
-    dataUrl(`
-      import { Barrier } from ${json(import.meta.resolve("../barrier.ts"))};
-      const [parent, child] = Barrier.pair();
-      const iterator = parent[Symbol.asyncIterator]();
-      const iterate = async () => {
-        for (let i = 0; i < 10_000; i++) {
-          const step = iterator.next();
-          child.place();
-          await step;
-        }
-      };
-      await iterate();
-      gc();
-      const before = Deno.memoryUsage().heapUsed;
-      await iterate();
-      gc();
-      console.log(Deno.memoryUsage().heapUsed - before);
-    `),
   ]);
   assertLess(Number(stdout), 500_000); // 50 bytes a step
 });

@@ -15,38 +15,11 @@ import { dirname } from "node:path";
 import { LIBRARY, libraryFiles } from "./_helpers/library.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
-import { json, parentModule, startParent } from "./_helpers/scripts.ts";
+import { json, startParent } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 const isLinux = IS_UNIX && Deno.build.os === "linux";
-
-/** Starts children until that fails, and shows that all else goes on well. */
-const EXHAUSTING = `
-  const spawn = () => spawnWithBarrier(["sh", "-c", "echo >&3; read -r _ <&3"]);
-  const open = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
-  await using first = spawn();
-  await first.ready();
-  const before = open();
-  const children = [];
-  try {
-    for (;;) children.push(spawn());
-  } catch (error) {
-    console.log(error.message);
-  }
-  const ready = await Promise.all(children.map((child) => child.waitNext()));
-  console.log(children.length > 0 && ready.every((isReady) => isReady));
-  await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
-  // Deno loses that of the call that failed, and may have opened two of its own.
-  // It closes the others a moment later.
-  const deadline = performance.now() + 20_000;
-  while (open() - before > 3 && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  console.log(open() - before <= 3);
-  await using again = spawn();
-  console.log(await again.waitNext(), first.signal.aborted);
-`;
 
 Deno.test({
   name:
@@ -61,7 +34,7 @@ Deno.test({
       Deno.execPath(),
       "run",
       "--allow-all",
-      parentModule(EXHAUSTING),
+      import.meta.resolve("./testdata/exhausting.ts"),
     ]);
     assertEquals(stderr, "");
     const [message, ...rest] = stdout.trim().split("\n");
@@ -83,15 +56,12 @@ Deno.test({
     // To copy it takes a second.
     await Deno.link(Deno.execPath(), deno)
       .catch(() => Deno.copyFile(Deno.execPath(), deno));
-    for (const file of await libraryFiles()) {
+    const parent = "tests/testdata/exhausting.ts";
+    for (const file of [...await libraryFiles(), parent]) {
       const copy = `${path}/library/${file}`;
       await Deno.mkdir(dirname(copy), { recursive: true });
       await Deno.copyFile(new URL(file, LIBRARY), copy);
     }
-    await Deno.writeTextFile(
-      `${path}/library/parent.ts`,
-      `import { spawnWithBarrier } from "./mod.ts"; ${EXHAUSTING}`,
-    );
     await Deno.chmod(path, 0o777);
     await run(["chmod", "-R", "a+rX", `${path}/library`]);
     // One who runs nothing else, as all processes of a user count, and another
@@ -108,7 +78,7 @@ Deno.test({
         `
         unset DENO_COVERAGE_DIR # where this user may not write
         ulimit -u 60
-        DENO_DIR=$0/$UID exec "$0/deno" run -A "$0/library/parent.ts"
+        DENO_DIR=$0/$UID exec "$0/deno" run -A "$0/library/${parent}"
         `,
         path,
       ]);

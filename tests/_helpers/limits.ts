@@ -12,8 +12,8 @@ import {
   type BarrierChannelKind,
   spawnWithBarrier,
 } from "../../mod.ts";
-import { run, start } from "./run.ts";
-import { childModule, json, parentModule, shell } from "./scripts.ts";
+import { start } from "./run.ts";
+import { childModule, runTestdata, shell } from "./scripts.ts";
 
 /** What a child may add to its parent's memory, in bytes: noise, and no object. */
 export const GROWTH_MAX = 1024;
@@ -42,55 +42,10 @@ export async function measureLeaks(
   channel: BarrierChannelKind,
   count: number,
 ): Promise<Leaks> {
-  const script = channel === "fd"
-    ? "echo >&3; read -r _ <&3; read -r _ <&3"
-    : "printf '\\036\\n'; read -r _; read -r _";
-  const parent = parentModule(`
-    const shared = new AbortController();
-    // V8 frees buffers in a thread of its own, a moment after they are garbage.
-    const inUse = async () => {
-      let least = Infinity;
-      for (let i = 0; i < 10; i++) {
-        gc();
-        const { heapUsed, external } = Deno.memoryUsage();
-        least = Math.min(least, heapUsed + external);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      return least;
-    };
-    const descriptors = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
-    async function round() {
-      await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-        channel: "${channel}",
-        signal: shared.signal,
-      });
-      if (!await child.placeAndSync({ signal: shared.signal })) {
-        throw child.signal.reason;
-      }
-    }
-    for (let i = 0; i < 10; i++) await round();
-    const before = descriptors();
-    let growth = Infinity;
-    let used = await inUse();
-    for (let quarter = 0; quarter < 4; quarter++) {
-      for (let i = 0; i < ${count / 4}; i++) await round();
-      const now = await inUse();
-      growth = Math.min(growth, (now - used) / ${count / 4});
-      used = now;
-    }
-    const children = Deno.readTextFileSync(
-      \`/proc/self/task/\${Deno.pid}/children\`,
-    );
-    console.log(JSON.stringify({
-      descriptors: descriptors() - before,
-      children: children.split(" ").filter(Boolean).length,
-      resources: process.getActiveResourcesInfo(),
-      growth,
-    }));
-  `);
-  const flags = ["--no-check", "--allow-all", "--v8-flags=--expose-gc"];
-  const { stdout, stderr } = await run(
-    [Deno.execPath(), "run", ...flags, parent],
+  const { stdout, stderr } = await runTestdata(
+    "leaks.ts",
+    [channel, String(count)],
+    ["--allow-all", "--v8-flags=--expose-gc"],
   );
   if (stderr !== "") throw new Error(stderr);
   return JSON.parse(stdout);

@@ -3,39 +3,11 @@
 import { type CommandLine, start } from "./run.ts";
 import { dataUrl, json, readUntil } from "./scripts.ts";
 
-const SPAWN = json(import.meta.resolve("../../spawn.ts"));
-const SIGNALS = json(import.meta.resolve("../../src/spawn/signals.ts"));
-const RUN_MAIN = json(import.meta.resolve("../../src/spawn/run_main.ts"));
+const PROGRAM = json(import.meta.resolve("../testdata/program.ts"));
 
-/** What a program needs to register children that print what is asked of them. */
-const PRELUDE = `
-  import { spawnWithBarrier } from ${SPAWN};
-  import { isInterrupted, registerChild } from ${SIGNALS};
-  import { runMain } from ${RUN_MAIN};
-
-  function child(label, { ends = true, stop = async () => {}, isStopping } = {}) {
-    const remove = registerChild({
-      label,
-      isStopping: isStopping ?? ends,
-      async stop() {
-        console.log("stop", label);
-        await stop();
-        remove();
-        console.log("stopped", label);
-      },
-      signalStop: () => console.log("signal", label),
-      kill: () => console.log("kill", label),
-    }, ends);
-    return remove;
-  }
-  /** Keeps the program alive. */
-  const run = () => setInterval(() => {}, 1_000);
-  const never = () => new Promise(() => {});
-  /** Resolves when a signal is aborted. */
-  const aborted = (signal) => new Promise((resolve) => {
-    signal.addEventListener("abort", resolve);
-  });
-`;
+/** What a program has imported. */
+const NAMES =
+  "aborted, child, isInterrupted, never, run, runMain, spawnWithBarrier";
 
 /** What a program printed last, and how it ended. */
 interface End {
@@ -51,7 +23,8 @@ export class Program implements AsyncDisposable {
   readonly #stderr: ReadableStreamDefaultReader<Uint8Array>;
 
   constructor(body: string, flags: readonly string[] = ["--allow-all"]) {
-    const module = dataUrl(`${PRELUDE} ${body}`);
+    const module = dataUrl(`import { ${NAMES} } from ${PROGRAM};
+${body}`);
     const command: CommandLine = [Deno.execPath(), "run", ...flags, module];
     this.#process = start(command, {
       stdin: "null",

@@ -114,6 +114,16 @@ export async function readUntil(
   return text;
 }
 
+/** Runs a program of `tests/testdata` to its end. */
+export function runTestdata(
+  name: string,
+  args: readonly string[] = [],
+  flags: readonly string[] = ["--allow-all"],
+): Promise<Output> {
+  const program = import.meta.resolve(`../testdata/${name}`);
+  return run([Deno.execPath(), "run", ...flags, program, ...args]);
+}
+
 /** A value as the source of a module has it. */
 export function json(value: unknown): string {
   return JSON.stringify(value);

@@ -1,0 +1,48 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+// What the programs of tests/_helpers/program.ts need: they register children
+// that print what is asked of them.
+
+import { registerChild } from "../../src/spawn/signals.ts";
+
+export { spawnWithBarrier } from "../../spawn.ts";
+export { runMain } from "../../src/spawn/run_main.ts";
+export { isInterrupted } from "../../src/spawn/signals.ts";
+
+/** Registers a child, and returns what removes it. */
+export function child(
+  label: string,
+  { ends = true, isStopping = ends, stop = async () => {} }: {
+    ends?: boolean;
+    isStopping?: boolean;
+    stop?: () => Promise<void>;
+  } = {},
+): () => void {
+  const remove = registerChild({
+    label,
+    isStopping,
+    async stop() {
+      console.log("stop", label);
+      await stop();
+      remove();
+      console.log("stopped", label);
+    },
+    signalStop: () => console.log("signal", label),
+    kill: () => console.log("kill", label),
+  }, ends);
+  return remove;
+}
+
+/** Keeps the program alive. */
+export function run(): ReturnType<typeof setInterval> {
+  return setInterval(() => {}, 1_000);
+}
+
+export function never(): Promise<void> {
+  return new Promise(() => {});
+}
+
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => signal.addEventListener("abort", resolve));
+}
