@@ -18,11 +18,13 @@ class Shell implements AsyncDisposable {
   readonly events: (string | undefined)[] = [];
   /** Keeps the event loop alive, which a pipe by itself does not. */
   readonly #timer = setInterval(() => {}, 60_000);
+  readonly #exited: Promise<unknown>;
 
   constructor(script: string, options: Partial<ChildOutputOptions>) {
     this.process = spawn("sh", ["-c", script], {
       stdio: ["pipe", "pipe", "inherit"],
     });
+    this.#exited = once(this.process, "exit");
     this.output = new ChildOutput({
       source: this.process.stdout as Socket,
       kind: "null",
@@ -34,7 +36,7 @@ class Shell implements AsyncDisposable {
 
   /** Waits until the shell has exited, and does what a parent then does. */
   async drain(): Promise<void> {
-    if (this.process.exitCode === null) await once(this.process, "exit");
+    await this.#exited;
     await this.output.drain();
     this.events.push("drained");
   }
@@ -42,7 +44,7 @@ class Shell implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.process.kill("SIGKILL");
     this.output.source.destroy();
-    await this.output.ended;
+    await Promise.all([this.#exited, this.output.ended]);
     clearInterval(this.#timer);
   }
 }
