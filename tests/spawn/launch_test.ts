@@ -70,7 +70,7 @@ for (const channel of ["fd:4", "stdio"]) {
 
 test("descriptors() has the null device for a stdin that is this process's channel", async () => {
   const [launchUrl, stdioUrl] = ["spawn/launch.ts", "channels/stdio.ts"].map(
-    (file) => json(import.meta.resolve(`../src/${file}`)),
+    (file) => json(import.meta.resolve(`../../src/${file}`)),
   );
   const { stdout } = await run([
     Deno.execPath(),
