@@ -439,3 +439,44 @@ for (
     assertEquals(output.replaceAll("line\n", ""), "");
   });
 }
+
+/** The leader exits at SIGTERM, and a member of its group prints after that. */
+const PRINTS_LAST = `
+  {
+    trap 'while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo closed; exit' TERM
+    echo up
+    while :; do sleep 0.01; done
+  } &
+  trap exit TERM
+  while :; do sleep 0.01; done`;
+
+for (const channel of CHANNELS) {
+  test(`BarrierProcess.stop() passes on what a group prints after its leader has exited, over "${channel}"`, async () => {
+    const lines: string[] = [];
+    await using child = spawnWithBarrier(["sh", "-c", PRINTS_LAST], {
+      channel,
+      processGroup: true,
+      readyLine: /up/,
+      stdout: (line) => lines.push(line),
+    });
+    await child.ready();
+    await child.stop();
+    assertEquals(lines, ["up", "closed"]);
+  });
+}
+
+test("BarrierProcess.stop() writes what a group prints after its leader has exited", async () => {
+  const { stdout } = await runParent(
+    `
+    await using child = spawnWithBarrier(["sh", "-c", ${json(PRINTS_LAST)}], {
+      processGroup: true,
+      readyLine: /up/,
+    });
+    await child.ready();
+    await child.stop();
+    console.log("stopped");
+  `,
+    ["--allow-all"],
+  );
+  assertEquals(stdout, "up\nclosed\nstopped\n");
+});

@@ -145,7 +145,10 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     await stop({
       target: this.#target,
       exited: this.exited,
-      finished: this.status.then(() => this.#streams.drain()),
+      finish: async () => {
+        await this.status;
+        await this.#streams.end();
+      },
       hangUp: () => this.destroy(),
     }, this.#plan);
     this.#register(false);

@@ -27,10 +27,10 @@ export interface Stoppable {
   readonly target: SignalTarget;
   /** Resolves when the child has exited. */
   readonly exited: Promise<unknown>;
-  /** Resolves when the child has exited and its output is written. */
-  readonly finished: Promise<unknown>;
   /** Hangs up, which asks a child that uses its barrier to exit. */
   hangUp(): void;
+  /** Writes the output of a child that is gone, with its process group. */
+  finish(): Promise<unknown>;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function stop(
   // If a reader of this process's stdout has stopped reading, the time that the
   // child did not need is not spent on it.
   const left = Math.min(deadline - now(), stopGracePeriod + LAST_GRACE);
-  await within(Math.max(0, left), child.finished, { persistent: true });
+  await within(Math.max(0, left), child.finish(), { persistent: true });
 }
 
 /** Waits until a child and its process group are gone, but at most for the time. */

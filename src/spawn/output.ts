@@ -38,6 +38,8 @@ export interface ChildOutputOptions {
   readyLine?: RegExp | undefined;
   /** Whether the pipe is the channel, and has lines of the protocol. */
   isChannel?: boolean | undefined;
+  /** Whether the rest of a process group can print more after the child's exit. */
+  hasGroup?: boolean | undefined;
   /** Delivers the barriers in it. */
   deliver: (messages: readonly Message[]) => void;
 }
@@ -79,6 +81,7 @@ export class ChildOutput {
   readonly #sink: Sink;
   readonly #tail = new OutputTail();
   readonly #showsTail: boolean;
+  readonly #hasGroup: boolean;
   readonly #scanner: LineScanner | undefined;
   readonly #splitter: StdoutSplitter | undefined;
   readonly #deliver: (messages: readonly Message[]) => void;
@@ -111,6 +114,7 @@ export class ChildOutput {
       },
     });
     this.#showsTail = kind === "errorTail";
+    this.#hasGroup = options.hasGroup ?? false;
     source.on("error", () => {}); // "close" follows
     this.ended = this.#watchEnd();
   }
@@ -253,22 +257,46 @@ export class ChildOutput {
   /**
    * Waits, once it has exited, until what the child printed has been read and
    * its barriers are delivered. What another process then prints to the same
-   * pipe is read and forgotten: if the pipe were closed, SIGPIPE would end that
-   * process. Only a stream goes on.
+   * pipe is read and discarded, unless that can be one of the child's group.
    */
   drain(): Promise<void> {
     return this.#draining ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
+    await this.#readAll();
+    if (!this.#hasGroup) this.#letGo();
+    await this.#delivering;
+  }
+
+  /**
+   * Waits, once it has exited and its process group is gone, until all of their
+   * output has been passed on, or written.
+   */
+  async end(): Promise<void> {
+    await this.drain();
+    if (this.#hasGroup && !this.#isLetGo) {
+      await this.#readAll();
+      this.#letGo();
+      await this.#delivering;
+    }
+    await this.#flush();
+  }
+
+  async #readAll(): Promise<void> {
     await drained(this.source);
     await this.#reading;
+  }
+
+  /**
+   * Discards what is printed after this. The pipe is still read: if it were
+   * closed, SIGPIPE would end the processes that hold it. Only a stream goes on.
+   */
+  #letGo(): void {
     this.#endLine();
-    if (!this.stream) {
-      this.#isLetGo = true;
-      this.#sink.end();
-    }
-    await this.#delivering;
+    if (this.stream) return;
+    this.#isLetGo = true;
+    this.#sink.end();
   }
 
   /** Waits until what was printed before this call has been read. */

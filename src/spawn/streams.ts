@@ -32,9 +32,9 @@ export class Streams {
 
   constructor(
     launched: Launched,
-    { stdout, stderr, readyLine }: Pick<
+    { stdout, stderr, readyLine, processGroup }: Pick<
       Plan,
-      "stdout" | "stderr" | "readyLine"
+      "stdout" | "stderr" | "readyLine" | "processGroup"
     >,
   ) {
     const deliver = (messages: readonly Message[]) =>
@@ -48,6 +48,7 @@ export class Streams {
       target: Deno.stdout,
       readyLine,
       isChannel: !socket,
+      hasGroup: processGroup,
       deliver,
     });
     this.stderr = launched.stderr && new ChildOutput({
@@ -55,6 +56,7 @@ export class Streams {
       kind: stderr,
       target: Deno.stderr,
       readyLine,
+      hasGroup: processGroup,
       deliver,
     });
     this.channel = new SpawnedChannel(
@@ -134,13 +136,13 @@ export class Streams {
     await this.#receiving;
   }
 
-  /** Resolves when what an exited child had printed has been read. */
-  async drain(): Promise<void> {
-    await Promise.all(this.#outputs.map((output) => output.drain()));
-  }
-
   /** Resolves when what an exited child had printed has been written. */
   async finish(): Promise<void> {
     await Promise.all(this.#outputs.map((output) => output.finish()));
+  }
+
+  /** Resolves when what an exited child and its group had printed is written. */
+  async end(): Promise<void> {
+    await Promise.all(this.#outputs.map((output) => output.end()));
   }
 }
