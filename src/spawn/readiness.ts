@@ -206,6 +206,7 @@ export class Readiness {
       missing.unshift(`no line of its output matched ${pattern}`);
     }
     if (missing.length > 0) return missing.join("; ");
+    if (this.#wasReady) return "it placed no further barrier";
     const hint = program.kind === "module"
       ? "does it call inheritBarrier() and place()?"
       : "for a program that does not use barriers, pass 'readyLine', 'readyUrl' or 'readyWhen'";

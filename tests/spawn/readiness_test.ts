@@ -173,6 +173,15 @@ test("BarrierProcess.ready() says of a child that was ready how it ended then", 
   );
 });
 
+test("BarrierProcess.ready() says in its TimeoutError that a child was ready before", async () => {
+  await using child = shell("echo up >&3; exec sleep 1000");
+  await child.ready();
+  assertEquals(
+    await messageOf(() => child.ready({ timeout: 1 })),
+    "(sh) was not ready within 1 ms: it placed no further barrier",
+  );
+});
+
 test("BarrierProcess.ready() points to finished() when a child exits with code 0", async () => {
   await using child = shell("exit 0");
   assertEquals(
