@@ -388,6 +388,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...faults("src/channels/stdio.ts", ["channels/stdio"], [
+    [
+      "await undefined;\n        await undefined;",
+      "",
+      "a read for nobody keeps a child alive after its last wait",
+    ],
     ["rest = rest.subarray(written);", "if (written > 0) return;"],
     ["sleep(WRITE_RETRY);", "return;"],
     [

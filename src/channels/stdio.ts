@@ -135,7 +135,11 @@ export class StdioChannel implements BarrierChannel {
         this.#receiver = undefined;
       } else {
         this.#receiver?.receive(bytes);
-        await this.#receiver?.backlog; // or until those who were served wait again, or do not
+        await this.#receiver?.backlog;
+        // Until those who were served wait again or do not, which the barrier finds
+        // out two microtasks later. Another read would keep the process alive.
+        await undefined;
+        await undefined;
       }
     }
     this.#reading = false;

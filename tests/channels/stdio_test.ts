@@ -63,6 +63,31 @@ test("StdioChannel.close() ends a read that would keep the process alive", async
   assertEquals((await child.exited).code, 0);
 });
 
+for (
+  const wait of [
+    "waitNext()",
+    "sync()",
+    "receive()",
+  ]
+) {
+  test(`StdioChannel lets a child exit once its parent has served ${wait}`, async () => {
+    await using child = spawnWithBarrier(
+      childModule(
+        "stdio",
+        `
+        Deno.unrefTimer(setTimeout(() => Deno.exit(9), 10_000));
+        barrier.place();
+        await barrier.${wait};
+        `,
+      ),
+      { channel: "stdio" },
+    );
+    await child.ready();
+    child.place();
+    assertEquals((await child.exited).code, 0);
+  });
+}
+
 Deno.test("StdioChannel.send() reports an error of stdout after the call", async () => {
   const cause = new Deno.errors.BadResource("closed");
   using _ = mockStdout(() => {
