@@ -327,7 +327,7 @@ for (const { name, program } of RUNTIMES) {
 
   test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (program) => {
     const scenarios = Object.values(SCENARIOS);
-    const traces = await readTraces(60);
+    const traces = await readTraces(ALL ? 60 : 150);
     await withDrivenChildren(
       program,
       scenarios.length + traces.length,
