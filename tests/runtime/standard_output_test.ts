@@ -1,8 +1,8 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assert, assertEquals } from "@std/assert";
-import { type CommandLine, run } from "./_helpers/run.ts";
-import { dataUrl, json } from "./_helpers/scripts.ts";
+import { type CommandLine, run } from "../_helpers/run.ts";
+import { dataUrl, json } from "../_helpers/scripts.ts";
 
 const SIZE = 200_000;
 
@@ -12,7 +12,7 @@ const LINES = `${"x".repeat(99)}\n`.repeat(SIZE / 100);
 /** Writes the lines, and reports on stderr how often Deno's stdout was used. */
 const PROGRAM = dataUrl(`
   import { writeWhole } from ${
-  json(import.meta.resolve("../src/runtime/standard_output.ts"))
+  json(import.meta.resolve("../../src/runtime/standard_output.ts"))
 };
   const { stdout } = Deno;
   const { write } = stdout;
