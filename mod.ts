@@ -37,6 +37,7 @@
  * @module
  */
 
+import "./src/spawn/modules.ts"; // before any other
 export * from "./barrier.ts";
 export * from "./completion.ts";
 export * from "./inherit.ts";

@@ -24,6 +24,7 @@
  * @module
  */
 
+import "./src/spawn/modules.ts"; // before any other
 import { requireDeno } from "./src/runtime/host.ts";
 import { ChildProcess } from "./src/spawn/child_process.ts";
 import { launch } from "./src/spawn/launch.ts";

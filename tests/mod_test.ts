@@ -14,25 +14,35 @@ interface ModuleInfo {
   dependencies?: { code?: { specifier: string }; isDynamic?: boolean }[];
 }
 
-/** The modules that are loaded with one, itself among them. */
-async function loadedWith(module: string): Promise<string[]> {
-  const root = import.meta.resolve(`../${module}`);
+/** Where the files of the library are. */
+const ROOT = import.meta.resolve("../");
+
+/** The modules that a module leads to, and what each imports, in order. */
+async function graphOf(module: string): Promise<Map<string, string[]>> {
   const { code, stdout, stderr } = await run(
-    [Deno.execPath(), "info", "--no-config", "--json", root],
+    [Deno.execPath(), "info", "--no-config", "--json", `${ROOT}${module}`],
   );
   assertEquals(code, 0, stderr);
   const { modules } = JSON.parse(stdout) as {
     modules: ModuleInfo[];
   };
-  const loaded = new Set([root]);
-  for (const specifier of loaded) {
-    const info = modules.find((info) => info.specifier === specifier);
-    for (const { code, isDynamic } of info?.dependencies ?? []) {
-      if (code && !isDynamic) loaded.add(code.specifier);
-    }
+  const file = (url: string) => url.replace(ROOT, "");
+  return new Map(modules.map(({ specifier, dependencies = [] }) => [
+    file(specifier),
+    dependencies.flatMap(({ code, isDynamic }) =>
+      code && !isDynamic ? [file(code.specifier)] : []
+    ),
+  ]));
+}
+
+/** The modules that are loaded with one, itself among them. */
+async function loadedWith(module: string): Promise<string[]> {
+  const graph = await graphOf(module);
+  const loaded = new Set([module]);
+  for (const file of loaded) {
+    for (const imported of graph.get(file) ?? []) loaded.add(imported);
   }
-  const directory = import.meta.resolve("../");
-  return Array.from(loaded, (url) => url.replace(directory, "")).sort();
+  return [...loaded].sort();
 }
 
 const QUEUE = ["src/barrier/wait_queue.ts"];
@@ -77,6 +87,7 @@ const SOCKET_CHANNEL = [
 ];
 const SPAWN = [
   "spawn.ts",
+  "src/spawn/modules.ts",
   "src/spawn/command_line.ts",
   "src/spawn/ending.ts",
   "src/spawn/environment.ts",
@@ -165,6 +176,19 @@ for (
 ) {
   Deno.test(`Importing ${module} loads what it needs, and no module of Node's`, async () => {
     assertEquals(await loadedWith(module), [...new Set(loaded)].sort());
+  });
+}
+
+for (const module of ["spawn.ts", "mod.ts"]) {
+  Deno.test(`${module} imports all modules by src/spawn/modules.ts first`, async () => {
+    const graph = await graphOf(module);
+    assertEquals(graph.get(module)![0], "src/spawn/modules.ts");
+    const imported = graph.get("src/spawn/modules.ts")!;
+    const others = ["src/spawn/modules.ts", "inherit.ts", "spawn.ts"];
+    const missing = (await loadedWith("spawn.ts")).filter((file) =>
+      !imported.includes(file) && !others.includes(file)
+    );
+    assertEquals(missing, []);
   });
 }
 
