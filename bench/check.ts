@@ -128,6 +128,7 @@ const COMPLETIONS: Limit[] = [
     max: 1.2,
   },
   ...[
+    { row: "ours, wait()", max: 1.25 },
     { row: "ours, wait()", over: "postMessage()", max: 1 },
     { row: "ours, wait() and waitSync()", over: "postMessage()", max: 1 },
   ].map((limit) => ({

@@ -280,6 +280,29 @@ Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
   });
 });
 
+Deno.test("SharedCompletion.wait() in a loop makes one timer, and lets the process end", async () => {
+  const library = import.meta.resolve("../completion.ts");
+  const program = dataUrl(`
+    const { setInterval } = globalThis;
+    let timers = 0;
+    globalThis.setInterval = (...args) => (timers++, setInterval(...args));
+    const { SharedCompletion } = await import("${library}");
+
+    const completion = new SharedCompletion();
+    async function round() {
+      const waiting = completion.wait();
+      completion.complete();
+      await waiting;
+    }
+    for (let i = 0; i < 10; i++) await round();
+    console.log(timers);
+  `);
+  const output = await run([Deno.execPath(), "run", "--allow-read", program], {
+    signal: AbortSignal.timeout(60_000), // one that hangs has failed
+  });
+  assertEquals(output, { code: 0, stdout: "1\n", stderr: "" });
+});
+
 Deno.test("SharedCompletion.wait() that was canceled lets the process end", async () => {
   const output = await runProgram(`
     const controller = new AbortController();

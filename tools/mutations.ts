@@ -880,7 +880,12 @@ export const MUTATIONS: readonly Mutation[] = [
       "return this.#take();",
     ],
     ["if (this.#waiters.size > 0) this.#sleeping.hold(true);", ""],
-    ["if (this.#waiters.size === 0) this.#sleeping.hold(false);", ""],
+    ["else this.#sleeping.hold(false);", ""],
+    [
+      "else if (--this.#microtasks > 0) PAST.then(this.#onMicrotask);",
+      "",
+      "each wait in a loop makes a timer",
+    ],
     ["if (this.#isAsleep) Atomics.notify(this.#counter, 0);", ""],
     [
       "return this.tryWait();\n    }\n    return true;",
