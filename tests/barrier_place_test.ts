@@ -53,7 +53,7 @@ Deno.test("Barrier.place() takes a note of up to 4,095 bytes", async () => {
     const error = assertThrows(() => barrier.place(note), RangeError);
     assertEquals(
       error.message,
-      "Cannot send note of 4096 bytes: it must be at most 4095 bytes; send larger data through the child's stdin or a file",
+      "Cannot send note: it must be at most 4095 bytes, received 4096; send larger data through the child's stdin or a file",
     );
     assertEquals(channel.sent, "");
     assertEquals(await outcomes(barrier.sync()), [true]); // it was not placed

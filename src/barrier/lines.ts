@@ -65,7 +65,7 @@ export function encodeBarrier(note?: string): Uint8Array {
   const size = line.length - NOTE_PREFIX.length - 1;
   if (size > NOTE_MAX) {
     throw new RangeError(
-      `Cannot send note of ${size} bytes: it must be at most ${NOTE_MAX} bytes; send larger data through the child's stdin or a file`,
+      `Cannot send note: it must be at most ${NOTE_MAX} bytes, received ${size}; send larger data through the child's stdin or a file`,
     );
   }
   return line;

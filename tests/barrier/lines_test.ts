@@ -170,7 +170,7 @@ Deno.test("encodeBarrier() throws for a note that is not one line of text, or to
   assertThrows(
     () => encodeBarrier("ü".repeat(NOTE_MAX / 2 + 1)),
     RangeError,
-    "Cannot send note of 4096 bytes: it must be at most 4095 bytes",
+    "Cannot send note: it must be at most 4095 bytes, received 4096",
   );
   for (const note of ["a\nb", "\u200f", "\u2028", "\ud800", 7 as never]) {
     assertThrows(() => encodeBarrier(note), TypeError, "Cannot send note: it");
