@@ -68,12 +68,12 @@ function latin1(bytes: Uint8Array): string {
 Deno.test("PacedReceiver delivers little immediately, and as it came", () => {
   const { log, paced } = setUp();
   const messages: Message[] = [{ kind: "barrier", note: "one" }];
-  paced.receive(noise(4_096));
+  paced.receive(noise(2_048));
   paced.deliver(messages);
   paced.end();
   paced.hangUp();
   assertEquals(log.calls, ["receive", "deliver", "end", "hangUp"]);
-  assertEquals([log.bytes, log.messages], [latin1(noise(4_096)), messages]);
+  assertEquals([log.bytes, log.messages], [latin1(noise(2_048)), messages]);
   assertStrictEquals(paced.backlog, undefined);
 });
 
