@@ -72,3 +72,28 @@ Deno.test("The library does without `using`, which Node 20 cannot parse", async 
   }
   assertEquals(found, []);
 });
+
+/** Files of tests that no single file of the library has. */
+const OF_THE_WHOLE = [
+  ...["conformance", "exhaustive", "hostile", "limits", "storm", "systemd"],
+  ...["foreign", "peer", "portable", "remote", "runtimes", "sandbox"],
+  ...["browser", "cluster", "services", "terminal"],
+  ...["consumer", "dev", "examples", "npm_consumer", "protocol", "readme"],
+  ...["check_prose", "house", "mutate", "mutations", "supply_chain", "types"],
+];
+
+Deno.test("Each file of tests is named after what it tests", async () => {
+  const library = await libraryFiles();
+  const isOfTheLibrary = (path: string) =>
+    library.includes(`src/${path}.ts`) ||
+    // A public file has several: what they test follows its name.
+    library.some((file) =>
+      file.split("/").length === 1 &&
+      `${path}_`.startsWith(file.replace(/\.ts$/, "_"))
+    );
+  const others = (await libraryFiles("tests/"))
+    .filter((file) => file.endsWith("_test.ts"))
+    .map((file) => file.replace(/^tests\/(.+)_test\.ts$/, "$1"))
+    .filter((path) => !isOfTheLibrary(path) && !OF_THE_WHOLE.includes(path));
+  assertEquals(others, []);
+});

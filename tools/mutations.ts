@@ -332,7 +332,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "the backlog resolves while more is to be delivered",
     ],
   ]),
-  ...faults("src/channels/port.ts", ["over_ports"], [
+  ...faults("src/channels/port.ts", ["barrier_over_ports"], [
     ["this.#stop(); // before the barrier can react with a call", ""],
     ["this.#port.close();", ""],
     [
@@ -340,7 +340,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "this.#port.postMessage(null);",
     ],
   ]),
-  ...faults("src/channels/port.ts", ["over_workers"], [
+  ...faults("src/channels/port.ts", ["barrier_over_workers"], [
     [
       "if (this.#receiver) this.#port.postMessage(bytes);",
       "this.#port.postMessage(bytes);",
@@ -349,14 +349,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ["quiet < 2", "quiet < 0", "the error of a worker overtakes its messages"],
     ['this.#unlisten("error", this.#onError);', ""],
   ]),
-  ...faults("src/channels/port.ts", ["over_runtimes"], [
+  ...faults("src/channels/port.ts", ["barrier_over_runtimes"], [
     ['this.#listen("close", this.#onClose);', ""],
     ['this.#listen("close", this.#onExit);', ""],
     ['this.#listen("error", this.#onThreadError);', ""],
     ['this.#listen("exit", this.#onThreadExit);', ""],
     [" && !isParentPort(this.#port)", ""],
   ]),
-  ...faults("src/channels/streams.ts", ["over_streams"], [
+  ...faults("src/channels/streams.ts", ["barrier_over_streams"], [
     ["this.#connection.readable.getReader();", ""],
     [
       "const rest = n === 0 ? bytes : bytes.subarray(n);",
@@ -365,11 +365,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ["this.#writing ??= this.#write();", "this.#write();"],
     ["offset += piece.length;", ""],
   ]),
-  ...faults("src/channels/streams.ts", ["over_connections"], [
+  ...faults("src/channels/streams.ts", ["barrier_over_connections"], [
     ["await this.#writing;", ""],
     ["this.#isBroken = true; // what has arrived is still read", "throw null;"],
   ]),
-  ...faults("src/channels/web_socket.ts", ["over_web_sockets"], [
+  ...faults("src/channels/web_socket.ts", ["barrier_over_web_sockets"], [
     ["if (readyState === CONNECTING) this.#queue = [];", ""],
     ["if (readyState > OPEN) queueMicrotask(this.#onClosed);", ""],
     ["if (this.#queue) this.#isClosing = true;", "if (!this.#socket) return;"],
@@ -472,11 +472,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (!listens(socket)) return socket;", "return socket;"],
     ["fd !== FIRST_FD", "false"],
   ]),
-  ...faults("src/runtime/socket.ts", ["sinks"], [
+  ...faults("src/runtime/socket.ts", ["spawn/sinks"], [
     ["if (size === 0 && held) this.#socket.ref();", ""],
     ["if (size === 1 && this.#reasons.size === 0) this.#socket.unref();", ""],
   ]),
-  ...faults("src/runtime/timers.ts", ["child_output"], [
+  ...faults("src/runtime/timers.ts", ["spawn/output"], [
     ["turn.work >= 1 ||", ""],
   ]),
   ...faults("src/runtime/timers.ts", ["runtime/timers"], [
@@ -698,7 +698,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["stderr?.lastLine ?? stdout?.lastLine", "stdout?.lastLine"],
     ["if (error === timer.signal.reason) {", "if (false) {"],
   ]),
-  ...faults("src/spawn/output.ts", ["child_output"], [
+  ...faults("src/spawn/output.ts", ["spawn/output"], [
     [
       "if (!readyLine && !isChannel) source.destroy();",
       "source.destroy();",
@@ -719,7 +719,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["this.#deliverInOrder(this.#push(this.#splitter.end()));", ""],
     ["await readAgain(this.source);", ""],
   ]),
-  ...faults("src/spawn/sinks.ts", ["sinks"], [
+  ...faults("src/spawn/sinks.ts", ["spawn/sinks"], [
     ["BACKLOG_MAX = 16 *", "BACKLOG_MAX = 32 *"],
     [
       "this.#queue.clear();\n        this.#reference",
@@ -766,7 +766,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a child stays blocked after a read",
     ],
   ]),
-  ...faults("src/spawn/forwarder.ts", ["sinks"], [
+  ...faults("src/spawn/forwarder.ts", ["spawn/sinks"], [
     ["if (source.size === 0) continue;", ""],
     ["source.take(this.#waiting.size > 0)", "source.take(false)"],
     ["if (isLate) this.#begun = undefined;", ""],

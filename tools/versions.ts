@@ -84,7 +84,7 @@ async function testReleases(
 const RUNTIME_TESTS = [
   "tests/browser_test.ts",
   "tests/npm_consumer_test.ts",
-  "tests/over_runtimes_test.ts",
+  "tests/barrier_over_runtimes_test.ts",
   "tests/portable_test.ts",
   "tests/runtimes_test.ts",
 ];

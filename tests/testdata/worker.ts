@@ -2,7 +2,7 @@
 
 /// <reference lib="deno.worker" />
 
-// The worker of tests/over_conformance_test.ts. Its orders come over a port, which is its
+// The worker of tests/barrier_over_conformance_test.ts. Its orders come over a port, which is its
 // first message: all others are the barrier's.
 
 import { Barrier } from "../../barrier.ts";

@@ -8,9 +8,9 @@ import {
   LineSink,
   type SinkEvents,
   StreamSink,
-} from "../src/spawn/sinks.ts";
-import { flushMicrotasks, isPending } from "./_helpers/event_loop.ts";
-import { pieces } from "./_helpers/pieces.ts";
+} from "../../src/spawn/sinks.ts";
+import { flushMicrotasks, isPending } from "../_helpers/event_loop.ts";
+import { pieces } from "../_helpers/pieces.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

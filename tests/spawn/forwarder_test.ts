@@ -1,11 +1,11 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { CHANNELS } from "./_helpers/driver.ts";
-import { isInstalled } from "./_helpers/programs.ts";
-import { run } from "./_helpers/run.ts";
-import { json, parentModule, runParent } from "./_helpers/scripts.ts";
-import { IS_UNIX, test } from "./_helpers/unix.ts";
+import { CHANNELS } from "../_helpers/driver.ts";
+import { isInstalled } from "../_helpers/programs.ts";
+import { run } from "../_helpers/run.ts";
+import { json, parentModule, runParent } from "../_helpers/scripts.ts";
+import { IS_UNIX, test } from "../_helpers/unix.ts";
 
 const { execPath } = Deno;
 

@@ -5,10 +5,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import type { Message } from "../src/barrier/lines.ts";
-import { ChildOutput, type ChildOutputOptions } from "../src/spawn/output.ts";
-import { TempDir } from "./_helpers/temp_dir.ts";
-import { test } from "./_helpers/unix.ts";
+import type { Message } from "../../src/barrier/lines.ts";
+import {
+  ChildOutput,
+  type ChildOutputOptions,
+} from "../../src/spawn/output.ts";
+import { TempDir } from "../_helpers/temp_dir.ts";
+import { test } from "../_helpers/unix.ts";
 
 /** The output of a shell, without a barrier that it belongs to. */
 class Shell implements AsyncDisposable {
