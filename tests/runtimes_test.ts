@@ -160,6 +160,43 @@ async function reportOf(
   };
 }
 
+/** What a Bun child does with notes of its parent, which are too many for a read. */
+const PAUSING_CHILD = `
+import { connectInBun } from "./src/runtime/bun_socket.mjs";
+
+let reads = 0;
+const socket = await connectInBun(3, () => {
+  reads++;
+  return false;
+});
+while (reads === 0) await new Promise((resolve) => setImmediate(resolve));
+// Long enough for another read, if there were one.
+await new Promise((resolve) => setTimeout(resolve, 200));
+socket.write("+" + reads + "\\n");
+while (reads === 1) {
+  socket.resume();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+socket.write("resumed\\n");
+process.exit();
+`;
+
+const bun = RUNTIMES.find(({ name }) => name === "Bun")?.program;
+
+Deno.test({
+  name: "connectInBun() reads no more until the socket is resumed",
+  ignore: bun === undefined || !IS_UNIX,
+  async fn() {
+    await using child = spawnWithBarrier(
+      [bun!, await writeProgram(PAUSING_CHILD)],
+      { signal: AbortSignal.timeout(LIMIT) },
+    );
+    for (let i = 0; i < 200; i++) child.place("x".repeat(4_000));
+    assertEquals(await child.receive(), "1");
+    assertEquals(await child.receive(), "resumed");
+  },
+});
+
 for (const { name, program } of RUNTIMES) {
   /** Defines a test that starts children in this runtime. */
   const test = (title: string, run: (program: string) => Promise<void>) =>

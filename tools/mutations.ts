@@ -438,6 +438,27 @@ export const MUTATIONS: readonly Mutation[] = [
       "one function that throws keeps the others from running",
     ],
   ]),
+  ...faults("src/runtime/at_exit.ts", ["runtimes"], [
+    ["  reallyExit.install();", ""],
+    ["node.off(end, flushLast).on(end, flushLast)", "node.off(end, flushLast)"],
+    [
+      'process.off("exit", flush).on("exit", flush);',
+      "",
+      "what an exit listener places is held back",
+    ],
+  ]),
+  ...faults("src/runtime/bun_socket.ts", ["runtimes"], [
+    ["if (onRead(bytes) === false) socket.pause();", ""],
+  ]),
+  ...faults("src/runtime/node_stdio.ts", ["runtimes"], [
+    ["stdout.writableLength > 0", "false"],
+    ["  stdout._handle?.setBlocking?.(true);", ""],
+    ["    this.#stdin.ref?.();", ""],
+    ["    this.#stdin.unref?.();", ""],
+  ]),
+  ...faults("src/runtime/socket.ts", ["runtimes"], [
+    ['if (!isDeno && !isSocket) throw new Error("it is not a socket");', ""],
+  ]),
   ...faults("src/runtime/drain.ts", ["runtime/drain"], [
     ["socket.bytesRead - before >= READ_BUFFER &&", "false &&"],
     [
