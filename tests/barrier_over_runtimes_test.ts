@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import { Barrier } from "../barrier.ts";
 import { HUNG_UP } from "./_helpers/barriers.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
-import { RUNTIMES, writeTestdata } from "./_helpers/runtimes.ts";
+import { RUNTIMES, testdataProgram } from "./_helpers/runtimes.ts";
 
 type Reports = Record<string, unknown>;
 
@@ -20,7 +20,7 @@ async function answer(socket: WebSocket): Promise<void> {
 let program: Promise<string> | undefined;
 
 async function reportsOf(command: CommandLine): Promise<Reports> {
-  program ??= writeTestdata("transports.ts");
+  program ??= testdataProgram("transports.ts");
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     (request) => {

@@ -3,11 +3,11 @@
 /** Pages that use the library in a headless Chromium, and report what they see. */
 
 import { spawnWithBarrier } from "../../mod.ts";
+import { ESBUILD } from "./programs.ts";
 import { allGone, running } from "./process_table.ts";
 import { type CommandLine, run } from "./run.ts";
 import { TempDir } from "./temp_dir.ts";
 
-const ESBUILD = "npm:esbuild@0.28.2";
 const SOURCES = new URL("../testdata/browser/", import.meta.url);
 
 /** How long, in milliseconds, all pages may take. */

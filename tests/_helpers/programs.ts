@@ -61,6 +61,9 @@ export function pythonPath(): string | undefined {
   return new TextDecoder().decode(stdout).trim();
 }
 
+/** The program that compiles and bundles TypeScript fastest. */
+export const ESBUILD = "npm:esbuild@0.28.2";
+
 const BUN = "bun@1.4.5";
 const NODE_24 = "node@24.21.0";
 

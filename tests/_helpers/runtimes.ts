@@ -3,7 +3,10 @@
 /** The runtimes other than Deno, and the library as JavaScript for them. */
 
 import { LIBRARY, libraryFiles } from "./library.ts";
-import { bunPath, isInstalled, node24Path } from "./programs.ts";
+import { bunPath, ESBUILD, isInstalled, node24Path } from "./programs.ts";
+import { run } from "./run.ts";
+
+const TESTDATA = "tests/testdata/runtimes/";
 
 /** A runtime, and its program if that is installed. */
 export interface Runtime {
@@ -20,7 +23,10 @@ export const RUNTIMES: readonly Runtime[] = [
 
 let library: Promise<string> | undefined;
 
-/** Returns the directory of the library as JavaScript, each module a `.mjs`. */
+/**
+ * Returns a directory of the library and of `tests/testdata/runtimes` as
+ * JavaScript, each module a `.mjs`.
+ */
 export function transpiled(): Promise<string> {
   return library ??= transpile();
 }
@@ -30,26 +36,33 @@ async function transpile(): Promise<string> {
   addEventListener("unload", () => {
     Deno.removeSync(directory, { recursive: true });
   });
-  for (const file of await libraryFiles()) {
-    const source = await Deno.readTextFile(new URL(file, LIBRARY));
-    const path = `${directory}/${file.replace(/\.ts$/, ".mjs")}`;
-    await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path, await toJavaScript(source));
+  const files = await libraryFiles();
+  for await (const { name } of Deno.readDir(new URL(TESTDATA, LIBRARY))) {
+    files.push(`${TESTDATA}${name}`);
+  }
+  const { code, stderr } = await run([
+    ...[Deno.execPath(), "run", "--allow-all", ESBUILD] as const,
+    ...["--format=esm", "--target=es2022", "--out-extension:.js=.mjs"],
+    ...["--outbase=.", `--outdir=${directory}`, ...files],
+  ], { cwd: LIBRARY });
+  if (code !== 0) throw new Error(stderr);
+  for (const file of files) {
+    const path = `${directory}/${toJavaScript(file)}`;
+    const source = await Deno.readTextFile(path);
+    await Deno.writeTextFile(
+      path,
+      source.replace(
+        /"\.[^"\n]*\.ts"/g,
+        (specifier) => toJavaScript(specifier),
+      ),
+    );
   }
   return directory;
 }
 
-async function toJavaScript(source: string): Promise<string> {
-  const { default: ts } = await import("npm:typescript@5.9.3"); // takes a while
-  const { outputText } = ts.transpileModule(source, {
-    compilerOptions: {
-      module: ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022,
-      rewriteRelativeImportExtensions: true,
-      verbatimModuleSyntax: true,
-    },
-  });
-  return outputText.replaceAll('.js"', '.mjs"');
+/** Returns what a path or a specifier of a module is called as JavaScript. */
+function toJavaScript(path: string): string {
+  return path.replace(/\.ts(?="?$)/, ".mjs");
 }
 
 /** Writes a program next to the library, and returns its path. */
@@ -60,9 +73,7 @@ export async function writeProgram(source: string): Promise<string> {
   return path;
 }
 
-/** Writes a program of `tests/testdata/runtimes` next to the library. */
-export async function writeTestdata(name: string): Promise<string> {
-  const url = new URL(`../testdata/runtimes/${name}`, import.meta.url);
-  const source = await toJavaScript(await Deno.readTextFile(url));
-  return await writeProgram(source.replaceAll('"../../../', '"./'));
+/** Returns the path of a program of `tests/testdata/runtimes` as JavaScript. */
+export async function testdataProgram(name: string): Promise<string> {
+  return `${await transpiled()}/${TESTDATA}${toJavaScript(name)}`;
 }
