@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BarrierAbortedError, spawnWithBarrier } from "../mod.ts";
 import { canMakeMachines, Machines } from "./_helpers/machines.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { HAS_PRELOAD, isInstalled } from "./_helpers/programs.ts";
 import { allGone } from "./_helpers/process_table.ts";
 import { outputOf, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
@@ -14,7 +14,7 @@ import { SSHD, Sshd } from "./_helpers/sshd.ts";
 const NAMES = ["a", "b", "c"];
 const EXAMPLE = new URL("../examples/cluster.ts", import.meta.url).pathname;
 
-const canRun = await canMakeMachines();
+const canRun = !HAS_PRELOAD && await canMakeMachines();
 
 function test(name: string, fn: (machines: Machines) => Promise<void>): void {
   Deno.test({

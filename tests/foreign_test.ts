@@ -349,18 +349,18 @@ for (const channel of CHANNELS) {
     assertEquals((await child.status).code, 7);
   });
 
-  test(`Barrier.sync() counts 10 million barriers with which a child floods "${channel}"`, async () => {
-    const script = `yes "$(printf '${rs}')" | head -n 10000000 >&${fd}`;
+  test(`Barrier.sync() counts 2 million barriers with which a child floods "${channel}"`, async () => {
+    const script = `yes "$(printf '${rs}')" | head -n 2000000 >&${fd}`;
     await using child = shell(script, { channel });
     await child.exited;
-    for (let placed = 0; placed < 10_000_000; placed++) child.place();
+    for (let placed = 0; placed < 2_000_000; placed++) child.place();
     assert(await child.sync());
     child.place();
     assertFalse(await child.sync());
   });
 
   // Those over "stdio" are searched for in the child's output, which takes longer.
-  const megabytes = channel === "fd" ? 128 : 16;
+  const megabytes = channel === "fd" ? 64 : 16;
 
   test(`Barrier.waitNext() takes ${megabytes} MiB of barriers over "${channel}" in constant memory`, async () => {
     const script = `
@@ -378,7 +378,7 @@ for (const channel of CHANNELS) {
     }
     assertFalse(await child.waitNext());
     const [first, ...later] = peaks;
-    assertLess(Math.max(...later) - first!, 64 * MEGABYTE);
+    assertLess(Math.max(...later) - first!, 48 * MEGABYTE);
   });
 }
 
@@ -392,7 +392,7 @@ test('BarrierProcess.stdout is what a program without barriers prints over "stdi
   assertFalse(child.iAborted);
 });
 
-test("Barrier.sync() counts 64 MiB of barriers with which a shell floods its child", async () => {
+test("Barrier.sync() counts 32 MiB of barriers with which a shell floods its child", async () => {
   const child = childModule(
     "stdio",
     `
@@ -405,11 +405,11 @@ test("Barrier.sync() counts 64 MiB of barriers with which a shell floods its chi
     [
       "sh",
       "-c",
-      `yes '' | head -c ${64 * MEGABYTE} | "$@"`,
+      `yes '' | head -c ${32 * MEGABYTE} | "$@"`,
       "sh",
       ...[Deno.execPath(), "run", "--allow-env", child],
     ],
-    { env: { BARRIER_STATE: String(64 * MEGABYTE) } },
+    { env: { BARRIER_STATE: String(32 * MEGABYTE) } },
   );
   assertEquals(stderr, "true\nfalse\n");
 });

@@ -37,6 +37,15 @@ function succeeds([program, ...args]: CommandLine): boolean {
   }
 }
 
+/**
+ * Whether a library is preloaded into all programs. Deno then starts none for a
+ * process that is allowed to run only some of them.
+ */
+export const HAS_PRELOAD: boolean = Deno.env.has("LD_PRELOAD");
+if (HAS_PRELOAD) {
+  console.log("Ignoring tests: LD_PRELOAD needs --allow-run for all programs");
+}
+
 /** Whether this Deno knows which descriptors it has inherited, as of 2.9. */
 export function knowsInherited(): boolean {
   const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);

@@ -6,7 +6,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../../mod.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { running } from "../_helpers/process_table.ts";
-import { isInstalled, knowsInherited } from "../_helpers/programs.ts";
+import {
+  HAS_PRELOAD,
+  isInstalled,
+  knowsInherited,
+} from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
 import { json, runParent, shell } from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
@@ -206,7 +210,7 @@ test("BarrierProcess.stop() rejects for a group that this process may no longer 
 
 Deno.test({
   name: "BarrierProcess.kill() asks for no permission at a terminal",
-  ignore: ignore || !isInstalled("script"),
+  ignore: ignore || HAS_PRELOAD || !isInstalled("script"),
   async fn() {
     await using directory = await TempDir.make();
     const parent = `${directory.path}/parent.ts`;

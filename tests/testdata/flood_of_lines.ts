@@ -27,9 +27,9 @@ for (const text of ["x", "\n", "+note\n", "\x1e", "\x1e+", "\x1e+x\n", "\r"]) {
       receivers[0]!.receive(flood);
       receivers[1]!.deliver(splitter.read(flood).messages);
     };
-    for (let i = 0; i < 10; i++) pour();
+    for (let i = 0; i < 4; i++) pour();
     const before = inUse();
-    for (let i = 0; i < 32; i++) pour();
+    for (let i = 0; i < 24; i++) pour();
     console.log(inUse() - before);
     for (const barrier of barriers) barrier.destroy();
   }
