@@ -20,7 +20,7 @@ import { stdFlags } from "./with_std.ts";
 const UNCHANGED_MAX = 300_000;
 
 /** How much longer they may take with a fault. */
-const SLOWER = 5;
+const SLOWER = 3;
 const SLOWER_BY = 20_000;
 
 /** How long, in milliseconds, to wait for output after the tests have ended. */
