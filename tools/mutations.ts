@@ -133,7 +133,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "return line; throw new RangeError(\n      `Cannot send note of",
     ],
   ]),
-  ...faults("src/barrier/lines.ts", ["barrier_wire"], [
+  ...faults("src/barrier/lines.ts", ["barrier/lines"], [
     ["if (acceptsText && isText(content)) {", "if (false) {"],
     [
       'return violation(line, "it is not UTF-8");',
@@ -810,15 +810,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (this.isGone) throw this.#alreadyExited(signal);", ""],
     ["void this.isGone;", ""],
   ]),
-  ...faults("src/spawn/ending.ts", ["spawn/process_group"], [
+  ...faults("src/spawn/ending.ts", ["spawn/ending"], [
     [
       "await isGoneWithin(LAST_GRACE, child);",
       "",
       "stop() does not wait for a group after SIGKILL",
     ],
     ["throw target.refused(signal, error);", "return;"],
-  ]),
-  ...faults("src/spawn/ending.ts", ["spawn/ending"], [
     [
       'await sendIfThere("SIGCONT", child);',
       "",

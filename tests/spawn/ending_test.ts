@@ -6,6 +6,7 @@ import {
   assert,
   assertEquals,
   assertFalse,
+  assertGreater,
   assertMatch,
   assertRejects,
   assertStrictEquals,
@@ -13,6 +14,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { type BarrierProcess, spawnWithBarrier } from "../../mod.ts";
+import { stop } from "../../src/spawn/ending.ts";
+import type { SignalTarget } from "../../src/spawn/process_group.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { isPending } from "../_helpers/event_loop.ts";
 import {
@@ -36,6 +39,79 @@ import {
 import { STOPPING } from "../_helpers/signals.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
+
+/** A child that exits with its group when a test wants it to. */
+class FakeChild {
+  readonly sent: string[] = [];
+  /** How often was looked since the last signal. */
+  looks = 0;
+  exited: Promise<unknown> = Promise.resolve();
+  readonly target: SignalTarget;
+
+  constructor(isGone: (child: FakeChild) => boolean, error?: Error) {
+    const isGoneNow = () => isGone(this);
+    const target = {
+      get isGone(): boolean {
+        return isGoneNow();
+      },
+      send: (signal: string): void => {
+        if (error !== undefined) throw error;
+        this.sent.push(signal);
+        this.looks = 0;
+      },
+      refused: (signal: string): Error => new Error(`refused ${signal}`),
+    };
+    this.target = target as unknown as SignalTarget;
+  }
+
+  hangUp(): void {
+    this.sent.push("hang-up");
+  }
+
+  finish(): Promise<unknown> {
+    return Promise.resolve();
+  }
+}
+
+const PLAN = {
+  exitGracePeriod: 0,
+  stopSignal: "SIGTERM",
+  stopGracePeriod: 0,
+  processGroup: true,
+} as const;
+
+test("stop() waits for the rest of a group after SIGKILL", async () => {
+  const child = new FakeChild((child) =>
+    child.sent.includes("SIGKILL") && ++child.looks > 3
+  );
+  await stop(child, PLAN);
+  assertEquals(child.sent, ["hang-up", "SIGTERM", "SIGCONT", "SIGKILL"]);
+  assertGreater(child.looks, 3);
+});
+
+test("stop() sends no signal to a child that has exited by itself", async () => {
+  const child = new FakeChild(() => true);
+  await stop(child, PLAN);
+  assertEquals(child.sent, ["hang-up"]);
+});
+
+test("stop() waits for output to be written, though the child has exited", async () => {
+  const child = new FakeChild(() => true);
+  let isWritten = false;
+  child.finish = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    isWritten = true;
+  };
+  await stop(child, PLAN);
+  assert(isWritten);
+});
+
+test("stop() rejects where a signal was refused, and the child runs on", async () => {
+  const cause = new Deno.errors.NotCapable();
+  const child = new FakeChild(() => false, new TypeError("exited?", { cause }));
+  child.exited = new Promise(() => {});
+  await assertRejects(() => stop(child, PLAN), Error, "refused SIGTERM");
+});
 
 for (const channel of CHANNELS) {
   Deno.test(`BarrierProcess[Symbol.asyncDispose]() lets a child over "${channel}" clean up`, async () => {

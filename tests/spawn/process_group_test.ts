@@ -2,8 +2,10 @@
 
 /** Children that start programs of their own. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import type { ChildProcess } from "node:child_process";
 import { spawnWithBarrier } from "../../mod.ts";
+import { SignalTarget } from "../../src/spawn/process_group.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { running } from "../_helpers/process_table.ts";
 import {
@@ -20,6 +22,55 @@ const ignore = !IS_UNIX || Deno.build.os !== "linux";
 
 /** What makes a PID namespace with a `/proc` of its own. */
 const NAMESPACE = ["--pid", "--fork", "--mount-proc"];
+
+// What the system answers
+
+const PID = 4711;
+
+/** Has the system answer signal 0 as if there were these targets. */
+function mockKill(exists: (target: number) => boolean | "denied"): Disposable {
+  const { kill } = Deno;
+  Deno.kill = (target) => {
+    const answer = exists(target);
+    if (answer === "denied") throw new Deno.errors.PermissionDenied();
+    if (!answer) throw new Deno.errors.NotFound();
+  };
+  return { [Symbol.dispose]: () => void (Deno.kill = kill) };
+}
+
+function groupTarget(): SignalTarget {
+  const process = { pid: PID } as ChildProcess;
+  return new SignalTarget(process, `child process ${PID} (sh)`, true);
+}
+
+test("SignalTarget.isGone is false while a group has members, signaled or not", () => {
+  for (const answer of [true, "denied"] as const) {
+    using _ = mockKill((target) => target === -PID && answer);
+    const target = groupTarget();
+    assertFalse(target.isGone);
+    target.onExit();
+    assertFalse(target.isGone);
+  }
+});
+
+test("SignalTarget.isGone is true for a group whose leader is another process", () => {
+  using _ = mockKill(() => true);
+  const target = groupTarget();
+  target.onExit();
+  assert(target.isGone);
+});
+
+test("SignalTarget.isGone stays true from the exit on, whoever then has the number", () => {
+  let isReused = false;
+  using _ = mockKill((target) => target === -PID && isReused);
+  const target = groupTarget();
+  target.onExit();
+  isReused = true;
+  assert(target.isGone);
+  assertThrows(() => target.send("SIGTERM"), TypeError, "already exited");
+});
+
+// Real groups
 
 for (
   const [what, script] of [
