@@ -128,10 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "${value}",
       "describe() throws for what cannot be a string",
     ],
-    [
-      "throw new RangeError(\n      `Cannot send note of",
-      "return line; throw new RangeError(\n      `Cannot send note of",
-    ],
+    ["if (size > NOTE_MAX) {", "if (false) {"],
   ]),
   ...faults("src/barrier/lines.ts", ["barrier/lines"], [
     ["if (acceptsText && isText(content)) {", "if (false) {"],
