@@ -202,6 +202,36 @@ test("recipes.md runs a server of one's own alone", ["server.ts"], async (
   await reader.cancel();
 });
 
+test(
+  "channels.md joins a server and a page by a WebSocket",
+  ["socket_server.ts", "socket_page.ts"],
+  async (files) => {
+    const port = freePort();
+    const use = async (file: string, from: string, to: string) => {
+      const source = await Deno.readTextFile(`${files.path}/${file}`);
+      await Deno.writeTextFile(
+        `${files.path}/${file}`,
+        source.replace(from, to),
+      );
+    };
+    await use("socket_server.ts", "serve((", `serve({ port: ${port} }, (`);
+    await use("socket_page.ts", ":8000", `:${port}`);
+    const server = start(
+      [Deno.execPath(), "run", "--allow-net", "socket_server.ts"],
+      { cwd: files.path, env: { NO_COLOR: "1" }, stdin: "null" },
+    );
+    const [stdout, stderr] = [server.stdout, server.stderr].map((stream) =>
+      stream.getReader()
+    );
+    await readUntil(stderr!, "Listening on");
+    assertEquals(await files.run("socket_page.ts"), "go on\n");
+    assertEquals(await readUntil(stdout!, "\n"), "the page is ready\n");
+    server.kill();
+    await server.status;
+    await Promise.all([stdout!.cancel(), stderr!.cancel()]);
+  },
+);
+
 for (const file of ["timeout.ts", "migrate.ts", "first.ts"]) {
   test(
     `recipes.md shows the errors that ${file} prints`,
