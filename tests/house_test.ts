@@ -79,7 +79,15 @@ const OF_THE_WHOLE = [
   ...["foreign", "peer", "portable", "remote", "runtimes", "sandbox"],
   ...["browser", "cluster", "services", "terminal"],
   ...["consumer", "dev", "examples", "npm_consumer", "protocol", "readme"],
-  ...["check_prose", "house", "mutate", "mutations", "supply_chain", "types"],
+  ...[
+    "check_prose",
+    "house",
+    "mutate",
+    "mutations",
+    "runner",
+    "supply_chain",
+    "types",
+  ],
 ];
 
 Deno.test("Each file of tests is named after what it tests", async () => {

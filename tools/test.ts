@@ -43,16 +43,16 @@ const DEADLINE = 20 * 60_000;
 const TOGETHER = navigator.hardwareConcurrency + 1;
 
 /** What a process runs: its arguments. */
-type Job = readonly string[];
+export type Job = readonly string[];
 
 /** What came of a process. */
-interface Result {
+export interface Result {
   code: number;
   output: string;
 }
 
 /** A file of tests, by its path from the root. */
-interface TestFile {
+export interface TestFile {
   path: string;
   size: number;
 }
@@ -74,7 +74,7 @@ async function testFiles(directory: string): Promise<TestFile[]> {
 }
 
 /** Divides files among as few processes as {@linkcode FILES} allows. */
-function divide(files: readonly TestFile[]): string[][] {
+export function divide(files: readonly TestFile[]): string[][] {
   const count = Math.ceil(files.length / FILES);
   // The longest take longest, so they are in different processes, and begin.
   const sorted = files.toSorted((a, b) =>
@@ -115,7 +115,7 @@ async function run(args: Job): Promise<Result> {
 const COUNTS = /^(?:ok|FAILED) \| .+$/gm;
 
 /** Adds up what the processes ended with. */
-class Summary {
+export class Summary {
   readonly #counts = { passed: 0, failed: 0, ignored: 0, "filtered out": 0 };
   readonly #failures: string[] = [];
 
@@ -161,28 +161,32 @@ class Summary {
   }
 }
 
-const flags = Deno.args.filter((arg) => arg.startsWith("-"));
-const named = Deno.args.filter((arg) => !arg.startsWith("-"));
-const std = await stdFlags();
-const test = [
-  ...["test", ...std, "--no-check", "--allow-all"],
-  ...["--sanitize-ops", "--sanitize-resources", "--doc", ...flags],
-];
-const files = await testFiles("tests/");
-const jobs: Job[] = [
-  // All types are checked once, and not by each process.
-  ["check", ...std, "--quiet", "--doc", ".", "README.md", "docs"],
-  ...(named.length > 0 ? [named] : [DOCUMENTED, ...divide(files)])
-    .map((paths) => [...test, ...paths]),
-];
-const summary = new Summary();
-const work = async () => {
-  for (let job; (job = jobs.shift()) !== undefined;) {
-    const result = await run(job);
-    console.log(result.output.trimEnd());
-    summary.add(job, result);
-  }
-};
-await Promise.all(Array.from({ length: TOGETHER }, work));
-console.log(`\n${summary}`);
-Deno.exit(summary.succeeded ? 0 : 1);
+async function main(): Promise<number> {
+  const flags = Deno.args.filter((arg) => arg.startsWith("-"));
+  const named = Deno.args.filter((arg) => !arg.startsWith("-"));
+  const std = await stdFlags();
+  const test = [
+    ...["test", ...std, "--no-check", "--allow-all"],
+    ...["--sanitize-ops", "--sanitize-resources", "--doc", ...flags],
+  ];
+  const files = await testFiles("tests/");
+  const jobs: Job[] = [
+    // All types are checked once, and not by each process.
+    ["check", ...std, "--quiet", "--doc", ".", "README.md", "docs"],
+    ...(named.length > 0 ? [named] : [DOCUMENTED, ...divide(files)])
+      .map((paths) => [...test, ...paths]),
+  ];
+  const summary = new Summary();
+  const work = async () => {
+    for (let job; (job = jobs.shift()) !== undefined;) {
+      const result = await run(job);
+      console.log(result.output.trimEnd());
+      summary.add(job, result);
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, work));
+  console.log(`\n${summary}`);
+  return summary.succeeded ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main());
