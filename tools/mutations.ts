@@ -821,9 +821,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["Math.min(deadline - now(), stopGracePeriod + LAST_GRACE)", "0"],
   ]),
-  ...faults("src/spawn/streams.ts", ["spawn_output"], [
-    ["this.#input?.destroy();", "", "stdin stays open after the exit"],
-  ]),
   ...faults("src/spawn/child_process.ts", ["spawn/child_process"], [
     [
       "await this.#streams.drainBarriers();",
