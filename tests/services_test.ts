@@ -42,7 +42,9 @@ for (const [signal] of STOPPING) {
       example.kill(signal);
       const { rest, errors, status } = await example.ended();
       assertMatch(rest, /All have stopped\n$/);
-      assertEquals({ errors, signal: status.signal }, { errors: "", signal });
+      // It is printed where stopping takes a second.
+      assertEquals(errors.replace(/^Waiting for .+\n/, ""), "");
+      assertEquals(status.signal, signal);
       assertEquals(await example.leftovers(), []);
     },
   });
@@ -67,7 +69,7 @@ Deno.test({
 });
 
 /** How many stops; `BARRIER_TEST_STOPS=100` for more. */
-const STOPS = Number(Deno.env.get("BARRIER_TEST_STOPS") ?? 5);
+const STOPS = Number(Deno.env.get("BARRIER_TEST_STOPS") ?? 2);
 
 Deno.test({
   name:
