@@ -200,7 +200,7 @@ Deno.test("Barrier.sync() that is canceled leaves what had arrived to the wait b
   ]);
 });
 
-Deno.test("Barrier.sync() that is canceled leaves what had arrived to others, though the peer hangs up", async () => {
+Deno.test("Barrier.sync() that is canceled leaves what arrived to others, though the peer hangs up", async () => {
   const { barrier, channel, cancelled, next } = cancelSync();
   channel.hangUp();
   assertEquals(await outcomes(cancelled, next), ["enough", true]);
@@ -236,7 +236,7 @@ for (
     ["another barrier", ({ channel }) => channel.deliver("\n"), true],
   ] as [string, (fixture: Fixture) => void, boolean][]
 ) {
-  Deno.test(`Barrier.sync() that is canceled leaves what had arrived to others before ${what}`, async () => {
+  Deno.test(`Barrier.sync() that is canceled leaves what arrived to others before ${what}`, async () => {
     const { cancelled, next, ...fixture } = cancelSync();
     act(fixture);
     assertEquals(await outcomes(cancelled, next, fixture.barrier.waitNext()), [

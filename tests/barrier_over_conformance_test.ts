@@ -191,7 +191,7 @@ for (
     ["the streams of TCP", meterStreams],
   ] as const
 ) {
-  Deno.test(`Barrier.over() ${name} reproduces every 30th recorded trace of systemd's barrier.c`, async () => {
+  Deno.test(`Barrier.over() ${name} reproduces every 30th trace of systemd's barrier.c`, async () => {
     for (const trace of await readTraces(30)) {
       const sides = (await connect("TCP")).map((conn, index) => {
         const traffic = new Traffic();

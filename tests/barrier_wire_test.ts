@@ -140,7 +140,7 @@ function testViolation(
   acceptsText = false,
 ): void {
   const where = acceptsText ? " on a channel of text" : "";
-  Deno.test(`Barrier aborts both sides and quotes ${what}${where}`, async () => {
+  Deno.test(`Barrier aborts both sides, quoting ${what}${where}`, async () => {
     const { barrier, channel } = setUp({ barriers: 1 }, acceptsText);
     const waits = WAITS.map((wait) => barrier[wait]());
     channel.sent = "";

@@ -206,7 +206,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
       ["half a line", "half a", "false hung up"],
     ] as const
   ) {
-    test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
+    test(`PROTOCOL.md describes ${where} that reads ${what}`, async () => {
       const answer = await converse([...command, waitNext], input);
       assertEquals(answer, { said: [`${waitNext} ${said}`], sent: "" });
     });
@@ -237,7 +237,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
       ["a line that is not UTF-8", Uint8Array.of(0x78, 0xff, 0x0a)],
     ] as const
   ) {
-    test(`PROTOCOL.md is followed by ${where} that reads ${what}`, async () => {
+    test(`PROTOCOL.md describes ${where} that reads ${what}`, async () => {
       const answer = await converse([...command, waitNext], input);
       assertEquals(answer, {
         said: [`${waitNext} false broke the protocol`],

@@ -96,7 +96,7 @@ test("Barrier.abort() in a parent gives a child over ssh its reason", async () =
   assertFalse(await child.waitAbortion()); // it left, and this side aborted too
 });
 
-test("Barrier.sync() over ssh takes what a child placed, and resolves to false once it is killed", async () => {
+test("Barrier.sync() over ssh takes what a child placed, and fails once it is killed", async () => {
   await using server = await Sshd.start();
   using remote = new Remote(
     server,

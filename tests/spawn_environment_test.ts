@@ -108,7 +108,7 @@ test("spawnWithBarrier() grants a module nothing, or what its options list", asy
 for (const channel of ["stdio", "fd:5"] as const) {
   Deno.test({
     name:
-      `spawnWithBarrier() lets a module read where its channel is over "${channel}", and no other variable`,
+      `spawnWithBarrier() lets a module read only its own variables over "${channel}"`,
     ignore: channel !== "stdio" && !(IS_UNIX && knowsInherited()),
     async fn() {
       const module = inheritingModule(`

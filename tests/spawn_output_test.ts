@@ -416,7 +416,7 @@ for (
     ["stdio", "piped", "all the time", ""],
   ] as const
 ) {
-  test(`BarrierProcess.status is not held by a grandchild that prints ${how}, over "${channel}" with "${stdout}"`, async () => {
+  test(`BarrierProcess.status waits for no grandchild that prints ${how} to "${stdout}" (${channel})`, async () => {
     await using directory = await TempDir.make();
     const file = `${directory.path}/run`;
     await Deno.writeTextFile(file, "");

@@ -41,7 +41,7 @@ for (const channel of CHANNELS) {
     assertEquals(await child.status, { success: true, code: 0, signal: null });
   });
 
-  test(`spawnWithBarrier() needs no more than --allow-run and --allow-env over "${channel}", and its child nothing`, async () => {
+  test(`spawnWithBarrier() needs --allow-run and --allow-env over "${channel}", its child nothing`, async () => {
     const child = childModule(
       channel,
       `

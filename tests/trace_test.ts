@@ -66,7 +66,7 @@ function assertBefore(events: string[], first: string, second: string) {
 }
 
 for (const channel of CHANNELS) {
-  Deno.test(`BARRIER_TRACE=1 prints places, takes, waits and hang-ups of both sides, in one story, over "${channel}"`, async () => {
+  Deno.test(`BARRIER_TRACE=1 prints what both sides do, in one story, over "${channel}"`, async () => {
     const { code, stdout, stderr } = await runTraced(
       `
         await using process = spawnWithBarrier(child, { channel: "${channel}" });

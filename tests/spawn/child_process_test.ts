@@ -113,7 +113,7 @@ for (const channel of CHANNELS) {
     await reader.cancel();
   });
 
-  test(`Barrier.sync() over "${channel}" resolves to false in a child whose parent was killed, and the child leaves`, async () => {
+  test(`Barrier.sync() over "${channel}" resolves to false in a child whose parent was killed`, async () => {
     const child = childModule(
       channel,
       `
@@ -183,7 +183,7 @@ for (const channel of CHANNELS) {
   });
 
   for (const end of ["", "barrier.destroy();"]) {
-    test(`Barrier.place() arrives over "${channel}" in 1,000 turns that nobody reads in when a child ${end ? "destroys its barrier" : "comes to its end"}`, async () => {
+    test(`Barrier.place() arrives over "${channel}" in 1,000 unread turns before a child ${end ? "destroys it" : "exits"}`, async () => {
       await using directory = await TempDir.make();
       const fifo = await directory.makeFifo();
       await using child = spawnWithBarrier(
@@ -481,7 +481,7 @@ for (const channel of CHANNELS) {
     assertFalse(await child.sync());
   });
 
-  test(`Barrier.destroy() in a parent right after 1,000 places of one turn delivers them all over "${channel}"`, async () => {
+  test(`Barrier.destroy() in a parent delivers 1,000 places of the same turn over "${channel}"`, async () => {
     const input = channel === "fd" ? 3 : 0;
     await using child = shell(
       `i=0; while read -r _ <&${input}; do i=$((i + 1)); done; echo $i >&2`,
@@ -616,7 +616,7 @@ const CRASHES: Record<string, string> = {
 
 for (const channel of CHANNELS) {
   for (const [what, crash] of Object.entries(CRASHES)) {
-    test(`Barrier.place() and then a hang-up reach a "${channel}" child at ${what} of its parent`, async () => {
+    test(`Barrier.place() and a hang-up reach a "${channel}" child at ${what}`, async () => {
       const child = childModule(
         channel,
         `

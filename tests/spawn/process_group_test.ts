@@ -88,7 +88,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `BarrierProcess.stop() of a group leaves nothing of ${what}`,
+    name: `BarrierProcess.stop() leaves no group of ${what}`,
     ignore,
     async fn() {
       const mark = `1000.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -105,7 +105,7 @@ for (
 }
 
 Deno.test({
-  name: "BarrierProcess.stop() of a group leaves nothing of 'npm run'",
+  name: "BarrierProcess.stop() leaves no group of 'npm run'",
   ignore: ignore || !isInstalled("npm"),
   async fn() {
     await using directory = await TempDir.make();
