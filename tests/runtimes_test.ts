@@ -67,7 +67,7 @@ const ENDS: Record<string, { body: string; code: number }> = {
     body: `process.on("exit", () => { PLACE }); process.exit(4);`,
     code: 4,
   },
-  "in an exit listener before one that calls process.exit()": {
+  "before a listener that calls process.exit()": {
     body: `
       process.on("exit", () => { PLACE });
       process.on("exit", () => process.exit(5));
