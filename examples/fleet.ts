@@ -18,7 +18,7 @@ async function parent(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const fleet = new Map<string, BarrierProcess>();
   for (const name of ["ann", "bob", "cleo", "dan"]) {
-    const options = { args: ["worker", name] };
+    const options = { name, args: ["worker", name] };
     fleet.set(name, stack.use(spawnWithBarrier(import.meta.url, options)));
   }
 

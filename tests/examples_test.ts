@@ -118,7 +118,7 @@ Deno.test("examples/fleet.ts goes on without the worker that crashed", async () 
     stdout,
     `\
 load: done by ann, bob, cleo, dan
-compute: lost cleo: Child process PID (fleet.ts) exited with code 1
+compute: lost cleo: Child process PID (cleo) exited with code 1
 compute: done by ann, bob, dan
 save: done by ann, bob, dan
 ann exited with code 0

@@ -176,9 +176,13 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       this.#unregister = undefined;
       return;
     }
+    const label = () =>
+      this.#exit ? `the process group of ${this.#label}` : this.#label;
     const isStopping = () => this.#stopping !== undefined;
     this.#unregister ??= registerChild({
-      label: this.#label,
+      get label() {
+        return label();
+      },
       get isStopping() {
         return isStopping();
       },

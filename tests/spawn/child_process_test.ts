@@ -12,6 +12,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { BarrierAbortedError, spawnWithBarrier } from "../../mod.ts";
+import { registeredChildren } from "../../src/spawn/signals.ts";
 import { openDescriptors } from "../_helpers/descriptors.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { isPending, turnEventLoop } from "../_helpers/event_loop.ts";
@@ -385,6 +386,18 @@ test("BarrierProcess.kill() sends signals, and the status is the child's own", a
   assertEquals(child.note, "usr");
   child.kill();
   assertEquals(await child.status, { success: false, code: 7, signal: null });
+});
+
+test("BarrierProcess is called the process group of a child that has exited", async () => {
+  await using child = spawnWithBarrier(
+    ["sh", "-c", "sleep 1000 >&- 2>&- & exit"],
+    { processGroup: true },
+  );
+  const labels = () => registeredChildren().map(({ label }) => label);
+  const label = `child process ${child.pid} (sh)`;
+  assertEquals(labels(), [label]);
+  await child.exited;
+  assertEquals(labels(), [`the process group of ${label}`]);
 });
 
 test("BarrierProcess.kill() leaves stdin open", async () => {
