@@ -9,7 +9,6 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { spawnWithBarrier } from "../mod.ts";
 import { block, BLOCKS } from "./_helpers/pages.ts";
 import { freePort } from "./_helpers/free_port.ts";
 import { isInstalled } from "./_helpers/programs.ts";
@@ -383,33 +382,6 @@ test(
       await files.run("threads.ts"),
       "the worker is ready\nthe worker is done\n",
     );
-  },
-);
-
-test(
-  "channels.md shares a barrier over a WebSocket",
-  ["socket_server.ts", "page.ts"],
-  async (files) => {
-    const lines: string[] = [];
-    await using server = spawnWithBarrier(
-      [Deno.execPath(), "run", "--allow-net", "socket_server.ts"],
-      {
-        cwd: files.path,
-        env: { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
-        readyLine: /^Listening on .*:(\d+)/,
-        stdout: (line) => lines.push(line),
-        stderr: "null",
-      },
-    );
-    const port = await server.ready();
-    const page = block("// page.ts").replace(
-      "localhost:8000",
-      `127.0.0.1:${port}`,
-    );
-    await Deno.writeTextFile(`${files.path}/page.ts`, page);
-    assertEquals(await files.run("page.ts"), "go on\n");
-    await server.stop();
-    assertEquals(lines.at(-1), "the page is ready");
   },
 );
 
