@@ -477,6 +477,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ["event.preventDefault();", ""],
     ["128 + Number(number)", "Number(number)"],
   ]),
+  ...faults("src/runtime/standard_output.ts", ["runtime/standard_output"], [
+    ["if (isKept) rest = NOTHING;", "", "what Deno's buffer holds is repeated"],
+    ["lines > 0 ? most.subarray(0, lines) : most", "most"],
+    ["if (!(error instanceof Deno.errors.WouldBlock)) throw error;", ""],
+    [
+      "if (!(error instanceof Deno.errors.WouldBlock)) throw error;",
+      "throw error;",
+      "a stdout that is full for a moment loses output",
+    ],
+    ["isKept = inPieces &&", "isKept = false &&"],
+  ]),
   ...faults("src/runtime/process.ts", ["runtime/process"], [
     ["Object.create(null),", "{},"],
     ["{ NODE_V8_COVERAGE: undefined },", "{},"],

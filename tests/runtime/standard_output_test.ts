@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { writeWhole } from "../../src/runtime/standard_output.ts";
 import { type CommandLine, run } from "../_helpers/run.ts";
 import { dataUrl, json } from "../_helpers/scripts.ts";
 
@@ -93,3 +94,68 @@ linuxTest(
     await Deno.remove(file);
   },
 );
+
+// An output of the test's own
+
+/** What is written to an output, which fails with an error before that. */
+class Output {
+  readonly writes: string[] = [];
+  readonly #errors: Error[];
+
+  constructor(...errors: Error[]) {
+    this.#errors = errors;
+  }
+
+  readonly write = async (bytes: Uint8Array): Promise<number> => {
+    this.writes.push(new TextDecoder().decode(bytes));
+    await undefined;
+    const error = this.#errors.shift();
+    if (error !== undefined) throw error;
+    return bytes.length;
+  };
+}
+
+/** Has `Deno.stdout` write to an output until it is disposed of. */
+function mockStdout({ write }: Output): Disposable {
+  Object.assign(Deno.stdout, { write });
+  return {
+    [Symbol.dispose]: () => void Reflect.deleteProperty(Deno.stdout, "write"),
+  };
+}
+
+/** Too long for the buffer of Deno's stdout, and short enough for a pipe. */
+const LONG = "x".repeat(2_000);
+
+const FULL = new Deno.errors.WouldBlock();
+
+Deno.test("writeWhole() writes again where an output is full for a moment", async () => {
+  const output = new Output(FULL, FULL);
+  await writeWhole(output, new TextEncoder().encode("text"));
+  assertEquals(output.writes, ["text", "text", "text"]);
+});
+
+Deno.test("writeWhole() rejects with any other error", async () => {
+  const error = new Error("No space left on device");
+  const output = new Output(error);
+  await assertRejects(
+    () => writeWhole(output, Uint8Array.of(1)),
+    Error,
+    "space",
+  );
+  assertEquals(output.writes.length, 1);
+});
+
+for (
+  const [what, text, again] of [
+    ["nothing of half a line, which Deno's stdout keeps", "$ ", ""],
+    ["a line, which it does not keep", "line\n", "line\n"],
+    ["a long piece, which it does not keep", LONG, LONG],
+  ] as const
+) {
+  Deno.test(`writeWhole() writes again ${what}`, async () => {
+    const output = new Output(FULL);
+    using _ = mockStdout(output);
+    await writeWhole(Deno.stdout, new TextEncoder().encode(text));
+    assertEquals(output.writes, [text, again]);
+  });
+}
