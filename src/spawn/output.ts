@@ -163,20 +163,26 @@ export class ChildOutput {
   /** Reads bytes, and leaves what is too much for this turn to the next. */
   #readSlices(bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length;) {
-      const end = this.#isSimple ? bytes.length : start + SLICE;
-      const barriers = this.#readSlice(bytes.subarray(start, end));
-      start = end;
-      if (this.#isSimple || !isTurnOver(barriers / BARRIERS_MAX)) continue;
+      const rest = bytes.subarray(start);
+      const plain = this.#plainLength(rest);
+      const slice = rest.subarray(0, plain || SLICE);
+      start += slice.length;
+      if (plain > 0) {
+        this.#push(slice);
+        continue;
+      }
+      const barriers = this.#readSlice(slice);
+      if (!isTurnOver(barriers / BARRIERS_MAX)) continue;
       this.#rest = bytes.slice(start);
       this.#reading ??= this.#readRest();
       return;
     }
   }
 
-  /** Whether reading is only copying. */
-  get #isSimple(): boolean {
-    return !this.#scanner && !this.#splitter &&
-      !(this.#sink instanceof LineSink);
+  /** How many bytes at the beginning are output that is only copied. */
+  #plainLength(bytes: Uint8Array): number {
+    if (this.#scanner || this.#sink instanceof LineSink) return 0;
+    return this.#splitter ? this.#splitter.plainLength(bytes) : bytes.length;
   }
 
   async #readRest(): Promise<void> {

@@ -46,6 +46,15 @@ export class StdoutSplitter {
   readonly #output = new Scratch();
 
   /**
+   * Returns how many bytes at the beginning of a chunk are only output, which need
+   * not be read.
+   */
+  plainLength(chunk: Uint8Array): number {
+    if (this.#candidate.length > 0) return 0;
+    return indexOrLength(chunk, RECORD_SEPARATOR, 0);
+  }
+
+  /**
    * Separates a chunk.
    *
    * @param chunk What has arrived. It is not kept.

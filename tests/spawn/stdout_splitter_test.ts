@@ -264,3 +264,15 @@ Deno.test({
     assertEquals(await child.stdout.text(), "Welcome\nno end");
   },
 });
+
+Deno.test("StdoutSplitter.plainLength() returns how much is output for sure", () => {
+  const splitter = new StdoutSplitter();
+  const bytes = new TextEncoder().encode("output\n\x1e\noutput");
+  assertEquals(splitter.plainLength(bytes), 7);
+  assertEquals(splitter.plainLength(bytes.subarray(8)), 7);
+  assertEquals(splitter.plainLength(bytes.subarray(7)), 0);
+  splitter.read(bytes.subarray(0, 8)); // the end of a line may follow
+  assertEquals(splitter.plainLength(bytes.subarray(8)), 0);
+  splitter.read(bytes.subarray(8));
+  assertEquals(splitter.plainLength(bytes.subarray(8)), 7);
+});
