@@ -298,7 +298,7 @@ Deno.test("BarrierAbortedError of a worker shows what it throws escaped", async 
   assertFalse(await barrier.waitNext());
   worker.terminate();
   const { message } = barrier.signal.reason;
-  assertStringIncludes(message, "\\u{202e}\\u{1b}[31m\\u{a}red");
+  assertStringIncludes(message, "\\u{202e} red");
   for (const char of "\x1b\n\u202e") assertFalse(message.includes(char));
 });
 

@@ -523,7 +523,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("src/runtime/watch.ts", ["runtime/watch"], [
     ["RESTART_GRACE + 100 : 0", "0 : 0"],
-    ['if (state !== "granted") return true;', ""],
     ["(?:watch|hmr)", "watch"],
   ]),
   ...faults("src/spawn/byte_queue.ts", ["spawn/byte_queue"], [
@@ -832,12 +831,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["Math.min(deadline - now(), stopGracePeriod + LAST_GRACE)", "0"],
   ]),
-  ...faults("src/spawn/child_process.ts", ["spawn/child_process"], [
+  ...faults("src/spawn/child_process.ts", ["runtime/drain"], [
     [
       "await this.#streams.drainBarriers();",
       "",
       "an exit is reported before the barriers before it",
     ],
+  ]),
+  ...faults("src/spawn/child_process.ts", ["spawn/child_process"], [
     [
       "await within(EXIT_GRACE, this.exited);",
       "",
