@@ -392,7 +392,7 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
  * that is not a URL is a path, relative to the child's `cwd`.
  * @param options How to start it.
  * @returns The child process, with this side of the barrier.
- * @throws {TypeError} If an argument is not valid.
+ * @throws {TypeError} If an argument is not valid, or this is not Deno.
  * @throws {RangeError} If a delay is out of range.
  * @throws {Deno.errors.NotFound} If the command or `cwd` does not exist.
  * @throws {Deno.errors.PermissionDenied} If the system refuses to execute the
