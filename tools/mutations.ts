@@ -831,13 +831,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["Math.min(deadline - now(), stopGracePeriod + LAST_GRACE)", "0"],
   ]),
-  ...faults("src/spawn/child_process.ts", ["runtime/drain"], [
-    [
-      "await this.#streams.drainBarriers();",
-      "",
-      "an exit is reported before the barriers before it",
-    ],
-  ]),
   ...faults("src/spawn/child_process.ts", ["spawn/child_process"], [
     [
       "await within(EXIT_GRACE, this.exited);",
