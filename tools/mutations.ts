@@ -871,12 +871,14 @@ export const MUTATIONS: readonly Mutation[] = [
       "the error of a child is printed before its signal arrives here",
     ],
   ]),
+  ...faults("inherit.ts", ["spawn/launch"], [
+    ["setInheritedFd(fd);", ""],
+  ]),
   ...faults("inherit.ts", ["inherit"], [
     ["inherited = false;\n  if", "if"],
     ["if (variable !== undefined) deleteVariable(CHANNEL_VARIABLE);", ""],
     ["if (state !== undefined) deleteVariable(STATE_VARIABLE);", ""],
     ["name ?? (variable || undefined)", "name ?? variable"],
-    ["setInheritedFd(fd);", ""],
     ["if (!optional || !isMissing(error)) throw error;", "throw error;"],
   ]),
   ...faults("completion.ts", ["completion"], [
