@@ -895,10 +895,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ["    this.#count = 0;", ""],
   ]),
   ...faults("completion.ts", ["completion_shared"], [
-    [
-      "return this.#waiters.size === 0 && this.#take();",
-      "return this.#take();",
-    ],
     ["if (this.#waiters.size > 0) this.#sleeping.hold(true);", ""],
     ["else this.#sleeping.hold(false);", ""],
     [
