@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertFalse,
+  assertNotEquals,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
@@ -349,6 +350,25 @@ Deno.test("SharedCompletion.waitSync() leaves what is for those who came before 
   completion.complete();
   assertFalse(completion.waitSync({ timeout: 0 }));
   await wait;
+});
+
+Deno.test("SharedCompletion.waitSync() waits the rest of its timeout after a wake-up for others", () => {
+  const { wait } = Atomics;
+  const timeouts: number[] = [];
+  Atomics.wait = (...args: unknown[]) => {
+    timeouts.push(Number(args[3]));
+    const end = performance.now() + 5;
+    while (performance.now() < end);
+    return timeouts.length < 3 ? "ok" : "timed-out";
+  };
+  try {
+    assertEquals(new SharedCompletion().waitSync({ timeout: 1_000 }), false);
+  } finally {
+    Atomics.wait = wait;
+  }
+  assertEquals(timeouts.length, 3);
+  assertEquals(timeouts, timeouts.toSorted((a, b) => b - a));
+  assertNotEquals(timeouts[2], timeouts[0]);
 });
 
 Deno.test("SharedCompletion.waitSync() returns false when the time is over, and takes none", () => {

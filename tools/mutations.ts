@@ -904,10 +904,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["if (this.#isAsleep) Atomics.notify(this.#counter, 0);", ""],
     [
-      "return this.tryWait();\n    }\n    return true;",
-      "return false;\n    }\n    return true;",
-    ],
-    [
       "count < ALL && !this",
       "!this",
       "complete() goes beyond the largest counter",
