@@ -245,33 +245,8 @@ Deno.test({
 (HAS_PRELOAD ? Deno.test.ignore : test)(
   "BarrierProcess is stopped with a permission for it alone, its exit reported late",
   async () => {
-    // A system that refuses a signal, and a process that has been reaped, look
-    // the same; which it is needs a permission that this parent has not.
-    const { stdout, stderr } = await runParent(
-      `
-    const { ChildProcess } = await import("node:child_process");
-    ChildProcess.prototype.kill = () => false;
-    {
-      await using child = spawnWithBarrier(["sh", "-c", ":"]);
-      // It exits, and this process has not noticed.
-      const script = 'while ps -o stat= -p "$0" | grep -vq Z; do :; done';
-      const args = ["-c", script, String(child.pid)];
-      new Deno.Command("sh", { args }).outputSync();
-      try {
-        child.kill();
-      } catch (error) {
-        console.log(error.name);
-      }
-    }
-    console.log("ended");
-    const child = spawnWithBarrier(["sh", "-c", "sleep 4"], {
-      stderr: "null", // or this process's end would wait for it
-    });
-    await child[Symbol.asyncDispose]().catch(({ name }) => console.log(name));
-    Deno.exit();
-    `,
-      ["--allow-run=sh", "--allow-env"],
-    );
+    const flags = ["--no-prompt", "--allow-run=sh", "--allow-env"];
+    const { stdout, stderr } = await runTestdata("late_exit.ts", [], flags);
     assertEquals(stderr, "");
     assertEquals(stdout, "TypeError\nended\nPermissionDenied\n");
   },
