@@ -27,6 +27,13 @@ Deno.test("runMain() rejects with what main throws or rejects with", async () =>
   }
 });
 
+Deno.test("runMain() rejects with an error that is its own cause", async () => {
+  const error = new Error("circular");
+  error.cause = error;
+  const main = () => Promise.reject(error);
+  assertStrictEquals(await assertRejects(() => runMain(main)), error);
+});
+
 Deno.test("runMain() gives main a signal that is not aborted", async () => {
   const signal = await runMain((signal) => signal);
   assertEquals(signal.aborted, false);
