@@ -2,9 +2,11 @@
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { PacedReceiver } from "./paced.ts";
+import type { BarrierPort } from "./port.ts";
 
 /** A `WebSocket`, of a client or of a server. */
-export interface BarrierWebSocket {
+export interface BarrierWebSocket
+  extends Pick<BarrierPort, "addEventListener" | "removeEventListener"> {
   /** The class of binary messages. The barrier sets it to `"arraybuffer"`. */
   binaryType: string;
   /** The state: 0 until it is open, 1 while it is, and 2 or 3 after `close()`. */
@@ -17,26 +19,6 @@ export interface BarrierWebSocket {
   send(data: Uint8Array<ArrayBuffer>): void;
   /** Closes the connection, after everything that was sent. */
   close(): void;
-  /**
-   * Starts to listen.
-   *
-   * @param type The type of the events.
-   * @param listener The function to call with each event.
-   */
-  addEventListener(
-    type: string,
-    listener: (event: Event) => void,
-  ): void;
-  /**
-   * Stops listening.
-   *
-   * @param type The type that was passed to `addEventListener`.
-   * @param listener The function that was passed to it.
-   */
-  removeEventListener(
-    type: string,
-    listener: (event: Event) => void,
-  ): void;
 }
 
 const CONNECTING = 0;
