@@ -128,7 +128,7 @@ export class SocketReference {
     socket.unref();
   }
 
-  /** The one of a socket. There is no reason at first. */
+  /** Returns the reference of a socket, at first without a reason. */
   static of(socket: Socket): SocketReference {
     let reference = SocketReference.#all.get(socket);
     if (reference === undefined) {

@@ -149,7 +149,7 @@ export class Forwarder {
       const what = error instanceof Error ? error.message : error;
       console.error(`Cannot write what a child prints to ${name}: ${what}`);
     } catch {
-      // Nobody reads stderr either.
+      // Stderr has no reader, either.
     }
   }
 }

@@ -1,9 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 /*
- * What a child prints, on its way to whoever reads it: this process's own stdout
- * or stderr, a stream or a function of the caller's, or nobody. On its way the
- * barriers in it are found, and delivered after the output before them.
+ * The output of a child, from the pipe to its sink: this process's own stdout or
+ * stderr, a stream or a function of the caller, or none. The barriers in it are
+ * found here, and delivered after the output before them.
  */
 
 import type { Message } from "../barrier/lines.ts";
@@ -28,13 +28,13 @@ import type { Socket } from "node:net";
 
 /** What a {@linkcode ChildOutput} is, and what it is for. */
 export interface ChildOutputOptions {
-  /** The pipe, read by nobody yet. */
+  /** The pipe, which is not read yet. */
   source: Socket;
-  /** What becomes of the output. One that is inherited has no pipe. */
+  /** Where the output goes. Output that is inherited has no pipe. */
   kind: BarrierOutput;
   /** Where it goes if it is forwarded. */
   target: StandardOutput;
-  /** Which lines of it count as barriers. */
+  /** The lines that count as barriers. */
   readyLine?: RegExp | undefined;
   /** Whether the pipe is the channel, and has lines of the protocol. */
   isChannel?: boolean | undefined;

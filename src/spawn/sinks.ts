@@ -9,12 +9,12 @@ import { ByteQueue } from "./byte_queue.ts";
 import { type Forwarded, Forwarder } from "./forwarder.ts";
 import type { Socket } from "node:net";
 
-/** How many bytes of a child's output are kept for a reader that is behind. */
+/** How many bytes of a child's output are buffered for a slow reader. */
 const BACKLOG_MAX = 16 * 1024 * 1024;
 
 /** Where a child's output goes. */
 export interface Sink {
-  /** Whether it holds as much as it may, and the child has to wait. */
+  /** Whether it is full, so that the child must wait. */
   readonly isFull: boolean;
   /**
    * Takes bytes.
@@ -22,7 +22,7 @@ export interface Sink {
    * @param bytes The bytes. They are not kept.
    */
   push(bytes: Uint8Array): void;
-  /** There are no more. */
+  /** Reports the end of the output. */
   end(): void;
 }
 
@@ -30,11 +30,11 @@ export interface Sink {
 export interface SinkEvents {
   /** It is no longer full. */
   onRoom: () => void;
-  /** Nobody wants any more. */
+  /** The reader wants no more. */
   onClosed: () => void;
 }
 
-/** Nobody wants the output. */
+/** The output is discarded. */
 export class NullSink implements Sink {
   readonly isFull = false;
 
@@ -48,7 +48,7 @@ export class ForwardSink implements Sink, Forwarded {
   readonly #forwarder: Forwarder;
   readonly #events: SinkEvents;
   readonly #queue = new ByteQueue();
-  /** How many bytes were pushed, and how many of them are done with. */
+  /** How many bytes were pushed, and how many of them were written or dropped. */
   #pushed = 0;
   #written = 0;
   #isBroken = false;
@@ -58,7 +58,7 @@ export class ForwardSink implements Sink, Forwarded {
 
   /**
    * @param target Where to write.
-   * @param events Called when it has room, and when nobody reads the target.
+   * @param events Called when it has room, and when the target has no reader.
    */
   constructor(target: StandardOutput, events: SinkEvents) {
     this.#forwarder = Forwarder.to(target);

@@ -19,7 +19,7 @@ export class Streams {
   readonly stderr: ChildOutput | undefined;
   /** The outputs that barriers come from. */
   readonly #sources: ChildOutput[];
-  /** Everything that is read. */
+  /** The sockets that are read. */
   readonly #sockets: readonly Socket[];
   /** The outputs whose lines come before a barrier on a descriptor. */
   readonly #heard: ChildOutput[];
@@ -94,7 +94,7 @@ export class Streams {
     return [this.stdout, this.stderr].filter((output) => output !== undefined);
   }
 
-  /** Lets pending writes and output keep this process alive, or not. */
+  /** Sets whether pending writes and output keep this process alive. */
   hold(held: boolean, hasExited: boolean): void {
     this.stdin?.hold(held && !hasExited);
     for (const output of this.#outputs) output.hold(held);
@@ -109,7 +109,7 @@ export class Streams {
     await Promise.all(this.#sockets.map((socket) => readAgain(socket)));
   }
 
-  /** The child has exited, so nobody reads its stdin any more. */
+  /** Closes the stdin of a child that has exited. */
   closeInput(): void {
     this.#input?.destroy();
   }
