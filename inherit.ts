@@ -168,7 +168,7 @@ async function inherit(
   return new Barrier(channel, child);
 }
 
-/** Whether an error says that there is no channel. */
+/** Whether an error reports that the channel is missing. */
 function isMissing(error: unknown): boolean {
   return error instanceof Error &&
     (error.name === "NotFound" || error.name === "BadResource");

@@ -176,16 +176,10 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       this.#unregister = undefined;
       return;
     }
-    const label = () =>
-      this.#exit ? `the process group of ${this.#label}` : this.#label;
-    const isStopping = () => this.#stopping !== undefined;
     this.#unregister ??= registerChild({
-      get label() {
-        return label();
-      },
-      get isStopping() {
-        return isStopping();
-      },
+      label: () =>
+        this.#exit ? `the process group of ${this.#label}` : this.#label,
+      isStopping: () => this.#stopping !== undefined,
       stop: () => this.stop(),
       signalStop: () => {
         // `--watch` drops the program after this, and Deno kills a child that it

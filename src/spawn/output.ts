@@ -281,7 +281,7 @@ export class ChildOutput {
    */
   async end(): Promise<void> {
     await this.drain();
-    if (this.#hasGroup && !this.#isLetGo) {
+    if (this.#hasGroup) {
       await this.#readAll();
       this.#letGo();
       await this.#delivering;

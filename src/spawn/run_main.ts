@@ -191,8 +191,8 @@ function unexplained(
 
 /** Prints to stderr what stopping waits for. */
 function printPatience(): void {
-  const labels = registeredChildren().filter((child) => child.isStopping)
-    .map(({ label }) => label);
+  const labels = registeredChildren().filter((child) => child.isStopping())
+    .map((child) => child.label());
   const shown = labels.slice(0, NAMES_MAX);
   const more = labels.length - shown.length;
   if (more > 0) shown.push(`${more} more`);

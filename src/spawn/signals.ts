@@ -41,9 +41,9 @@ const ROUNDS = 3;
 /** A child, as far as the end of this process concerns it. */
 export interface Stoppable {
   /** What messages call it. */
-  readonly label: string;
+  label(): string;
   /** Whether it was asked to exit. */
-  readonly isStopping: boolean;
+  isStopping(): boolean;
   /** Stops it as `await using` does. */
   stop(): Promise<void>;
   /**

@@ -393,7 +393,7 @@ test("BarrierProcess is called the process group of a child that has exited", as
     ["sh", "-c", "sleep 1000 >&- 2>&- & exit"],
     { processGroup: true },
   );
-  const labels = () => registeredChildren().map(({ label }) => label);
+  const labels = () => registeredChildren().map((child) => child.label());
   const label = `child process ${child.pid} (sh)`;
   assertEquals(labels(), [label]);
   await child.exited;

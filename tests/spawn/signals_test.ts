@@ -82,8 +82,8 @@ test("registerChild() does not keep the event loop alive", async () => {
 
 Deno.test("registerChild() leaves nothing that a sanitizer finds", () => {
   const child = {
-    label: "a",
-    isStopping: false,
+    label: () => "a",
+    isStopping: () => false,
     stop: () => Promise.resolve(),
     signalStop() {},
     kill() {},

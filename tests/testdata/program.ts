@@ -19,8 +19,8 @@ export function child(
   } = {},
 ): () => void {
   const remove = registerChild({
-    label,
-    isStopping,
+    label: () => label,
+    isStopping: () => isStopping,
     async stop() {
       console.log("stop", label);
       await stop();
