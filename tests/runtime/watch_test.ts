@@ -17,6 +17,25 @@ const WATCH = import.meta.resolve("../../src/runtime/watch.ts");
 /** Fails instead of hanging. */
 const LIMIT = 60_000;
 
+/**
+ * Changes a module that is watched until an event has happened. Deno starts to
+ * watch while the program runs, and does not see what changes earlier.
+ */
+async function changeUntil<T>(
+  path: string,
+  source: string,
+  event: Promise<T>,
+): Promise<T> {
+  const change = () => Deno.writeTextFileSync(path, source += "\n");
+  change();
+  const timer = setInterval(change, 2_000);
+  try {
+    return await event;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 for (const channel of CHANNELS) {
   for (
     const [where, end] of [
@@ -58,11 +77,12 @@ for (const channel of CHANNELS) {
       const reader = process.stderr.getReader();
       const until = (text: string) => deadline(readUntil(reader, text), LIMIT);
       try {
-        if (end !== "Deno.exit();") {
+        if (end === "Deno.exit();") {
+          await until("child was told false\n");
+        } else {
           await until("child waits\n");
-          await Deno.writeTextFile(main, `${source}\n`);
+          await changeUntil(main, source, until("child was told false\n"));
         }
-        await until("child was told false\n");
       } finally {
         process.kill("SIGTERM");
         await reader.cancel();
@@ -87,8 +107,7 @@ test("inheritBarrier() below deno run --watch hangs up at a restart", async () =
     { stderr: "null", stdin: "null" },
   );
   assertEquals(await deadline(child.ready(), LIMIT), "first run");
-  await Deno.writeTextFile(main, `${source}\n`);
-  await deadline(child.waitAbortion(), LIMIT);
+  await changeUntil(main, source, deadline(child.waitAbortion(), LIMIT));
   assertEquals(child.signal.reason?.kind ?? "closed", "closed");
 });
 
