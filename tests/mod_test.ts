@@ -113,6 +113,7 @@ const SPAWN = [
   "src/spawn/launch.ts",
   "src/spawn/output.ts",
   "src/spawn/byte_queue.ts",
+  "src/spawn/byte_search.ts",
   "src/spawn/child_input.ts",
   "src/spawn/forwarder.ts",
   "src/spawn/line_scanner.ts",

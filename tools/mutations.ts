@@ -529,6 +529,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ["if (isLast) this.#lastLength -= lines;", ""],
     ["this.#size -= lines || length;", "this.#size -= length;"],
   ]),
+  ...faults("src/spawn/byte_search.ts", ["spawn/byte_search"], [
+    ["return bytes.indexOf(byte, start);", "return start;"],
+    ["((word - LOWEST)", "(word"],
+    ["isDelete | word", "word"],
+    ["isDelete | word", "isDelete"],
+    ["isControl & isNotLf", "isControl"],
+    ["bytes.subarray(start)", "bytes.subarray(bytes.length)"],
+    ["buffer, byteOffset, byteLength);", "buffer, 0, byteLength);"],
+  ]),
   ...faults("src/spawn/command_line.ts", ["spawn/command_line"], [
     ["(?:allow|deny|ignore)-env$", "(?:allow|deny)-env$"],
     ["|permission-set", ""],
@@ -598,7 +607,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['this.#isOverwritten = lineEnd !== "\\n";', "", "CR LF ends two lines"],
     ['this.#line = "";', ""],
     ["{ stream: true }", "{}", "a character that is cut in two is lost"],
-    ["if (UNPRINTABLE.test(text)) return this.#readAny(bytes, messages);", ""],
+    ["!isPrintableAscii(bytes) && UNPRINTABLE.test(text)", "false"],
     ["new RegExp(pattern);", "pattern;"],
     ["this.#pattern.lastIndex = 0;", ""],
     ["SCANNED_MAX - this.#line.length;", "SCANNED_MAX;"],
@@ -789,9 +798,19 @@ export const MUTATIONS: readonly Mutation[] = [
     ["this.#controller.byobRequest?.respond(0);", ""],
     ["if (this.#isCancelled) return;", ""],
     [
-      "if (!this.isFull) this.#events.onRoom();\n    }",
+      "if (wasFull && !this.isFull) this.#events.onRoom();\n    }",
       "}",
       "a child stays blocked after a read",
+    ],
+    [
+      "if (wasFull && !this.isFull) this.#events.onRoom();\n    }",
+      "this.#events.onRoom();\n    }",
+      "the pipe is resumed after each read",
+    ],
+    [
+      "if (wasFull && !this.isFull) this.#events.onRoom();\n    return",
+      "this.#events.onRoom();\n    return",
+      "the pipe is resumed before each write",
     ],
   ]),
   ...faults("src/spawn/forwarder.ts", ["spawn/sinks"], [

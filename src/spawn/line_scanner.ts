@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { LF, type Message, NOTE_MAX, toLine } from "../barrier/lines.ts";
+import { isPrintableAscii } from "./byte_search.ts";
 
 /** How many characters of a line are looked at. */
 const SCANNED_MAX = 4_096;
@@ -79,7 +80,9 @@ export class LineScanner {
   /** Reads whole lines, from the beginning of one. */
   #readLines(bytes: Uint8Array, messages: Message[]): void {
     const text = this.#lineDecoder.decode(bytes);
-    if (UNPRINTABLE.test(text)) return this.#readAny(bytes, messages);
+    if (!isPrintableAscii(bytes) && UNPRINTABLE.test(text)) {
+      return this.#readAny(bytes, messages);
+    }
     let start = 0;
     for (let end; (end = text.indexOf("\n", start)) >= 0; start = end + 1) {
       const line = text.slice(start, Math.min(end, start + SCANNED_MAX));

@@ -38,6 +38,7 @@ import "../runtime/standard_output.ts";
 import "../runtime/timers.ts";
 import "../runtime/watch.ts";
 import "./byte_queue.ts";
+import "./byte_search.ts";
 import "./child_input.ts";
 import "./child_process.ts";
 import "./command_line.ts";

@@ -92,8 +92,9 @@ export class ForwardSink implements Sink, Forwarded {
   end(): void {}
 
   take(upToLineEnd: boolean): Uint8Array {
+    const wasFull = this.isFull;
     const bytes = this.#queue.shift(upToLineEnd)!;
-    if (!this.isFull) this.#events.onRoom();
+    if (wasFull && !this.isFull) this.#events.onRoom();
     return bytes;
   }
 
@@ -277,11 +278,12 @@ export class StreamSink implements Sink {
     // A read that takes a chunk may be followed by another one, for which
     // `enqueue()` calls `pull()`, and that calls this.
     while (this.#isWanted && !this.#isCancelled) {
+      const wasFull = this.isFull;
       const bytes = this.#queue.shift();
       if (bytes === undefined) break;
       this.#isWanted = false;
       this.#controller.enqueue(bytes);
-      if (!this.isFull) this.#events.onRoom();
+      if (wasFull && !this.isFull) this.#events.onRoom();
     }
     if (this.#isWanted && this.#isEnded && !this.#isCancelled) this.#close();
     this.#reference.hold("read", this.#isWanted && !this.#isCancelled);

@@ -16,6 +16,7 @@ import {
   parseLine,
   RECORD_SEPARATOR,
 } from "../barrier/lines.ts";
+import { indexOfByte } from "./byte_search.ts";
 
 /** What a chunk of a child's stdout contains. */
 export interface SplitOutput {
@@ -51,7 +52,8 @@ export class StdoutSplitter {
    */
   plainLength(chunk: Uint8Array): number {
     if (this.#candidate.length > 0) return 0;
-    return indexOrLength(chunk, RECORD_SEPARATOR, 0);
+    const separator = indexOfByte(chunk, RECORD_SEPARATOR);
+    return separator < 0 ? chunk.length : separator;
   }
 
   /**
