@@ -81,6 +81,7 @@ const OF_THE_WHOLE = [
   ...["consumer", "dev", "examples", "npm_consumer", "protocol", "readme"],
   ...[
     "check_prose",
+    "documentation",
     "house",
     "mutate",
     "mutations",

@@ -416,7 +416,7 @@ const ONLY_CHECKED = ["remote.ts"];
 const NOT_RUN = {
   pages: ["PROTOCOL.md"], // protocol_test.ts and exec_test.ts
   infos: [
-    "ts", // deno test --doc
+    "ts", // documentation_test.ts
     "mermaid",
     "console", // what a command prints, which is compared above
     "", // what a program prints
