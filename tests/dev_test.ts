@@ -9,11 +9,15 @@ import { checkStops, RunningExample } from "./_helpers/running_example.ts";
 const ignore = Deno.build.os !== "linux" || !isInstalled("npm") ||
   !isInstalled("node");
 
+/** How long, in milliseconds, the example took to become ready and to stop. */
+let duration: number | undefined;
+
 Deno.test({
   name:
     "examples/dev.ts serves a site by Vite, and labels what each program prints",
   ignore,
   async fn() {
+    const begin = performance.now();
     await using example = await RunningExample.start("dev.ts");
     const shown = await example.until("Open http") + await example.until("\n");
     assertMatch(shown, /^vite {2}\| .*Local: +http/m);
@@ -26,6 +30,7 @@ Deno.test({
 
     example.kill("SIGINT");
     const { status } = await example.ended();
+    duration = performance.now() - begin;
     assertEquals(status.signal, "SIGINT");
     assertEquals(await example.leftovers(), []);
   },
@@ -35,5 +40,11 @@ Deno.test({
   name:
     "examples/dev.ts leaves nothing behind when it is stopped at a random moment",
   ignore,
-  fn: () => checkStops({ example: "dev.ts", count: 1, random: Math.random }),
+  fn: () =>
+    checkStops({
+      example: "dev.ts",
+      count: 1,
+      duration,
+      random: Math.random,
+    }),
 });

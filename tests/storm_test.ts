@@ -12,7 +12,7 @@ for (const channel of ["fd", "stdio"] as const) {
     ignore: !IS_UNIX || Deno.build.os !== "linux",
     async fn() {
       const seed = Math.floor(Math.random() * 2 ** 31);
-      await checkStorms({ seed, count: 12, channel });
+      await checkStorms({ seed, count: 4, channel });
     },
   });
 }

@@ -116,10 +116,24 @@ export class RunningExample implements AsyncDisposable {
   }
 }
 
+async function measureDuration(name: keyof typeof READY): Promise<number> {
+  const begin = performance.now();
+  await using run = await RunningExample.start(name);
+  await run.until(READY[name]);
+  run.kill("SIGTERM");
+  await run.ended();
+  return performance.now() - begin;
+}
+
 /** How an example is stopped at random moments. */
 export interface StopsOptions {
   example: keyof typeof READY;
   count: number;
+  /**
+   * How long, in milliseconds, it takes to become ready and to stop. Without it,
+   * that is measured.
+   */
+  duration?: number | undefined;
   /** Gives the moments: a number from 0 to 1. */
   random(): number;
   log?(line: string): void;
@@ -132,16 +146,9 @@ export interface StopsOptions {
  * @throws {Error} If anything is left of it.
  */
 export async function checkStops(
-  { example, count, random, log = () => {} }: StopsOptions,
+  { example, count, duration, random, log = () => {} }: StopsOptions,
 ): Promise<void> {
-  const begin = performance.now();
-  {
-    await using run = await RunningExample.start(example);
-    await run.until(READY[example]);
-    run.kill("SIGTERM");
-    await run.ended();
-  }
-  const duration = performance.now() - begin;
+  duration ??= await measureDuration(example);
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (let i = 0; i < count; i++) {
     const signal = signals[Math.floor(random() * signals.length)]!;
