@@ -269,53 +269,78 @@ const MAY_READ = `["BARRIER_TRACE", "BARRIER_CHANNEL", "LISTED", "HOME"].map(
   (variable) => Deno.permissions.querySync({ name: "env", variable }).state[0],
 ).join("")`;
 
-for (
-  const [what, options, traced, untraced] of [
-    ["no permission", {}, "gppp", "pppp"],
-    [
-      "a list of variables",
-      { permissions: { env: ["LISTED"] } },
-      "gpgp",
-      "ppgp",
-    ],
-    ["all variables", { permissions: { env: true } }, "gggg", "gggg"],
-    ["all permissions", { permissions: "all" }, "gggg", "gggg"],
-    [
-      "a list of variables by a short flag",
-      { denoArgs: ["-WE=LISTED"] },
-      "gpgp",
-      "ppgp",
-    ],
-    ["all variables by a flag", { denoArgs: ["-RE"] }, "gggg", "gggg"],
-    ["all variables by a cluster", { denoArgs: ["-ER=/x"] }, "gggg", "gggg"],
-    ["a path that it may read", { denoArgs: ["-R=/APE"] }, "gppp", "pppp"],
-    [
-      "a list of variables that it may not read",
-      { denoArgs: ["--deny-env=LISTED"] },
-      "gpdp",
-      "ppdp",
-    ],
-    ["a flag that forbids them", { denoArgs: ["--deny-env"] }, "dddd", "dddd"],
-  ] as const
-) {
-  Deno.test(`BARRIER_TRACE=1 lets a child with ${what} read it alone`, async () => {
-    const body = `
-      await using process = spawnWithBarrier(child, ${json(options)});
-      console.log(await process.ready());
-    `;
-    const child = inheritingModule(`
+/** What a child may do, and what it may read with a trace and without. */
+const READERS = [
+  ["no permission", {}, "gppp", "pppp"],
+  [
+    "a list of variables",
+    { permissions: { env: ["LISTED"] } },
+    "gpgp",
+    "ppgp",
+  ],
+  ["all variables", { permissions: { env: true } }, "gggg", "gggg"],
+  ["all permissions", { permissions: "all" }, "gggg", "gggg"],
+  [
+    "a list of variables by a short flag",
+    { denoArgs: ["-WE=LISTED"] },
+    "gpgp",
+    "ppgp",
+  ],
+  ["all variables by a flag", { denoArgs: ["-RE"] }, "gggg", "gggg"],
+  ["all variables by a cluster", { denoArgs: ["-ER=/x"] }, "gggg", "gggg"],
+  ["a path that it may read", { denoArgs: ["-R=/APE"] }, "gppp", "pppp"],
+  [
+    "a list of variables that it may not read",
+    { denoArgs: ["--deny-env=LISTED"] },
+    "gpdp",
+    "ppdp",
+  ],
+  ["a flag that forbids them", { denoArgs: ["--deny-env"] }, "dddd", "dddd"],
+] as const;
+
+/** What a child has placed, and its lines of the trace. */
+interface Reading {
+  note: string;
+  events: string[];
+}
+
+/** Runs all those children below one parent. */
+async function readAll(trace: string): Promise<Reading[]> {
+  const { stdout, stderr } = await runTraced(
+    `
+      for (const options of ${json(READERS.map(([, options]) => options))}) {
+        await using process = spawnWithBarrier(child, options);
+        console.log(process.pid, await process.ready());
+      }
+    `,
+    inheritingModule(`
       using parent = await inheritBarrier();
       parent.place(${MAY_READ});
-    `);
-    const on = await runTraced(body, child);
-    assertEquals(on.stdout, `${traced}\n`);
-    const childLines = of("child", story(on.stderr));
-    assertEquals(
-      childLines,
-      traced[0] === "g" ? ["open", `place 1: ${traced}`, "hang up"] : [],
-    );
-    const off = await runTraced(body, child, { trace: "0" });
-    assertEquals([off.stdout, off.stderr], [`${untraced}\n`, ""]);
+    `),
+    { trace },
+  );
+  if (trace === "0") assertEquals(stderr, "");
+  const lines = stderr.split("\n").map((line) => LINE.exec(line));
+  return stdout.trimEnd().split("\n").map((printed) => {
+    const [pid, note] = printed.split(" ");
+    const own = lines.filter((line) => line?.[1] === pid && line?.[4]);
+    return { note: note!, events: own.map((line) => line![5]!) };
+  });
+}
+
+const readings = new Map<string, Promise<Reading[]>>();
+
+for (const [index, [what, , traced, untraced]] of READERS.entries()) {
+  Deno.test(`BARRIER_TRACE=1 lets a child with ${what} read it alone`, async () => {
+    const read = async (trace: string) => {
+      if (!readings.has(trace)) readings.set(trace, readAll(trace));
+      return (await readings.get(trace)!)[index];
+    };
+    const events = traced[0] === "g"
+      ? ["open", `place 1: ${traced}`, "hang up"]
+      : [];
+    assertEquals(await read("1"), { note: traced, events });
+    assertEquals(await read("0"), { note: untraced, events: [] });
   });
 }
 
@@ -405,28 +430,23 @@ for (const channel of CHANNELS) {
 }
 
 test("BARRIER_TRACE=1 leaves waits handled or unhandled, as they are", async () => {
-  const body = (handle: string) => `
-    const process = spawnWithBarrier(["sleep", "60"]);
-    const cancel = new AbortController();
-    const wait = process.waitNext({ signal: cancel.signal });
-    ${handle}
+  const body = `
     addEventListener("unhandledrejection", (event) => {
       event.preventDefault();
       console.log("unhandled:", event.reason);
     });
-    cancel.abort("enough");
-    await new Promise((resolve) => setTimeout(resolve));
-    await process[Symbol.asyncDispose]();
+    await using process = spawnWithBarrier(["sleep", "60"]);
+    for (const isHandled of [true, false]) {
+      const cancel = new AbortController();
+      const wait = process.waitNext({ signal: cancel.signal });
+      if (isHandled) wait.catch((reason) => console.log("handled:", reason));
+      cancel.abort("enough");
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   `;
   for (const trace of ["0", "1"]) {
-    const handled = await runTraced(
-      body("wait.catch((reason) => console.log('handled:', reason));"),
-      "",
-      { trace },
-    );
-    assertEquals(handled.stdout, "handled: enough\n");
-    const unhandled = await runTraced(body(""), "", { trace });
-    assertEquals(unhandled.stdout, "unhandled: enough\n");
+    const { stdout } = await runTraced(body, "", { trace });
+    assertEquals(stdout, "handled: enough\nunhandled: enough\n");
   }
 });
 
