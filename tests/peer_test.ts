@@ -270,19 +270,26 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     ]);
   });
 
-  for (
-    const [line, said] of [
-      ["\r\n", "true"],
-      ["+half way\r\n", "true half way"],
-      [`+${"x".repeat(LINE_MAX - 1)}\r\n`, `true ${"x".repeat(LINE_MAX - 1)}`],
-      ["abort\r\n", "false"],
-      ["abort disk full\r\n", "false disk full"],
-    ] as const
-  ) {
-    const name = JSON.stringify(line.replace(/x+/, "x..."));
-    test(`reads ${name} as if there were no CR`, async () => {
-      const answer = await converse(line, [waitNext]);
-      assertEquals(answer.said, [`${waitNext} ${said}`.trimEnd()]);
+  test("reads barriers and notes as if there were no CR", async () => {
+    const notes = ["half way", "x".repeat(LINE_MAX - 1)];
+    const calls = [waitNext, "place=1", waitNext, "place=2", waitNext];
+    const peer = peerOf(calls);
+    await peer.tell("\r\n");
+    await peer.hear("\x1e+1\n");
+    await peer.tell(`+${notes[0]}\r\n`);
+    await peer.hear("\x1e+2\n");
+    await peer.tell(`+${notes[1]}\r\n`);
+    const { said } = await peer.end();
+    assertEquals(said.filter((line) => line.startsWith(waitNext)), [
+      `${waitNext} true`,
+      ...notes.map((note) => `${waitNext} true ${note}`),
+    ]);
+  });
+
+  for (const reason of ["", " disk full"]) {
+    test(`reads "abort${reason}" as if there were no CR`, async () => {
+      const answer = await converse(`abort${reason}\r\n`, [waitNext]);
+      assertEquals(answer.said, [`${waitNext} false${reason}`]);
       assertEquals(answer.sent, "");
     });
   }
@@ -381,7 +388,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     test(`aborts when it reads ${what}`, async () => {
       for (const [i, line] of lines.entries()) {
         // Its program in C looks at each byte; the others have decoders.
-        if (language !== "C" && i % 3 !== 0) continue;
+        if (language !== "C" && i > 0) continue;
         const { sent, said } = await converse(line, [waitNext, "place"]);
         assertEquals(said, [
           `${waitNext} false broke the protocol`,

@@ -257,6 +257,8 @@ const ENDS: Record<string, { body: string; code: number }> = {
 
 for (const channel of CHANNELS) {
   for (const [where, { body, code }] of Object.entries(ENDS)) {
+    // When it sends is the same over both.
+    if (channel === "stdio" && ![3, 5, 8].includes(code)) continue;
     Deno.test(`Barrier.place() arrives over "${channel}" ${where}`, async () => {
       const child = spawnWithBarrier(
         childModule(channel, body.replaceAll("PLACE", PLACE_MANY)),
