@@ -1,13 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { type CommandLine, start } from "./run.ts";
-import { dataUrl, json, readUntil } from "./scripts.ts";
-
-const PROGRAM = json(import.meta.resolve("../testdata/program.ts"));
-
-/** What a program has imported. */
-const NAMES =
-  "aborted, child, isInterrupted, never, run, runMain, spawnWithBarrier";
+import { start } from "./run.ts";
+import { readUntil, testdataCommand } from "./scripts.ts";
 
 /** What a program printed last, and how it ended. */
 interface End {
@@ -16,17 +10,18 @@ interface End {
   status: Deno.CommandStatus;
 }
 
-/** A program that runs until a test ends it. */
+/** A program of `tests/testdata` that runs until a test ends it. */
 export class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
   readonly #stderr: ReadableStreamDefaultReader<Uint8Array>;
 
-  constructor(body: string, flags: readonly string[] = ["--allow-all"]) {
-    const module = dataUrl(`import { ${NAMES} } from ${PROGRAM};
-${body}`);
-    const command: CommandLine = [Deno.execPath(), "run", ...flags, module];
-    this.#process = start(command, {
+  constructor(
+    name: string,
+    args: readonly string[],
+    flags?: readonly string[],
+  ) {
+    this.#process = start(testdataCommand(name, args, flags), {
       stdin: "null",
       env: { NO_COLOR: "1" },
     });

@@ -67,6 +67,9 @@ function parentCommand(
   return [Deno.execPath(), "run", ...flags, parentModule(body)];
 }
 
+/** The flags of a program with no more permissions than a parent needs. */
+export const PARENT = ["--no-prompt", "--allow-run", "--allow-env"] as const;
+
 /** A module that has `Barrier` imported, for a worker or a program. */
 export function barrierModule(body: string): string {
   return dataUrl(`import { Barrier } from ${BARRIER}; ${body}`);
@@ -114,14 +117,32 @@ export async function readUntil(
   return text;
 }
 
-/** Runs a program of `tests/testdata` to its end. */
-export function runTestdata(
+/** Where a program of `tests/testdata` stands. */
+export function testdata(name: string): string {
+  return import.meta.resolve(`../testdata/${name}`);
+}
+
+/** The command line of a program of `tests/testdata`. */
+export function testdataCommand(
   name: string,
   args: readonly string[] = [],
   flags: readonly string[] = ["--allow-all"],
+): CommandLine {
+  return [Deno.execPath(), "run", ...flags, testdata(name), ...args];
+}
+
+/** Starts such a program. */
+export function startTestdata(
+  ...args: Parameters<typeof testdataCommand>
+): Deno.ChildProcess {
+  return start(testdataCommand(...args));
+}
+
+/** Runs such a program to its end. */
+export function runTestdata(
+  ...args: Parameters<typeof testdataCommand>
 ): Promise<Output> {
-  const program = import.meta.resolve(`../testdata/${name}`);
-  return run([Deno.execPath(), "run", ...flags, program, ...args]);
+  return run(testdataCommand(...args));
 }
 
 /** A value as the source of a module has it. */

@@ -13,7 +13,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { type BarrierProcess, spawnWithBarrier } from "../../mod.ts";
+import {
+  type BarrierProcess,
+  type SpawnCommandOptions,
+  spawnWithBarrier,
+} from "../../mod.ts";
 import { stop } from "../../src/spawn/ending.ts";
 import type { SignalTarget } from "../../src/spawn/process_group.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
@@ -26,19 +30,22 @@ import {
 } from "../_helpers/process_table.ts";
 import { Program } from "../_helpers/program.ts";
 import { HAS_PRELOAD, isInstalled } from "../_helpers/programs.ts";
+import { run } from "../_helpers/run.ts";
 import {
   childModule,
-  json,
-  parentModule,
+  PARENT,
   readUntil,
-  runParent,
   runTestdata,
   shell,
-  startParent,
+  startTestdata,
+  testdata,
+  testdataCommand,
 } from "../_helpers/scripts.ts";
 import { STOPPING } from "../_helpers/signals.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
+
+const PROGRAMS = "ending.ts";
 
 /** A child that exits with its group when a test wants it to. */
 class FakeChild {
@@ -201,16 +208,7 @@ test("BarrierProcess[Symbol.dispose]() starts the ending, and does not wait for 
 });
 
 test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobody reads", async () => {
-  const parent = startParent(`
-    {
-      await using child = spawnWithBarrier(
-        ["sh", "-c", "head -c 1000000 /dev/zero; echo >&3; read -r _ <&3"],
-        { stopGracePeriod: 1, exitGracePeriod: 60_000 },
-      );
-      await child.waitNext();
-    }
-    console.error("ended");
-  `);
+  const parent = startTestdata(PROGRAMS, ["unread stdout"], PARENT);
   const stderr = parent.stderr.getReader();
   assertEquals(await readUntil(stderr, "ended\n"), "ended\n");
   await parent.stdout.cancel();
@@ -220,15 +218,7 @@ test("BarrierProcess[Symbol.asyncDispose]() does not wait for a stdout that nobo
 });
 
 test("BarrierProcess[Symbol.asyncDispose]() writes the last output with 'stopGracePeriod' 0", async () => {
-  const { stdout } = await runParent(`
-    {
-      await using _child = spawnWithBarrier(
-        ["sh", "-c", "read -r _ <&3; head -c 1000000 /dev/zero"],
-        { stopGracePeriod: 0, exitGracePeriod: 60_000 },
-      );
-    }
-    Deno.exit();
-  `);
+  const { stdout } = await runTestdata(PROGRAMS, ["last output"], PARENT);
   assertEquals(stdout.length, 1_000_000);
 });
 
@@ -253,38 +243,18 @@ Deno.test({
 );
 
 test("BarrierProcess.ref() does not wait for those who hold the output of a child that is gone", async () => {
-  const { stdout } = await runParent(`
-    const child = spawnWithBarrier(
-      ["sh", "-c", "sleep 1000 & echo $! >&3"],
-      { stdout: "forward", stderr: "null" },
-    );
-    const sleeper = await child.ready();
-    await child.status;
-    child.ref();
-    console.log(sleeper);
-    const late = () => {
-      console.log("this process stayed");
-      Deno.exit();
-    };
-    Deno.unrefTimer(setTimeout(late, 20_000));
-  `);
+  const { stdout } = await runTestdata(PROGRAMS, ["held output"], PARENT);
   Deno.kill(parseInt(stdout), "SIGKILL");
   assertMatch(stdout, /^\d+\n$/);
 });
 
 for (const channel of CHANNELS) {
   test(`BarrierProcess.ready() rejects after what the child said last, over "${channel}"`, async () => {
-    const { stdout, stderr } = await runParent(`
-      const child = spawnWithBarrier(
-        ["sh", "-c", "seq 3000; echo last words; seq 3000 >&2; exit 1"],
-        { channel: "${channel}", readyLine: /ready/ },
-      );
-      try {
-        await child.ready();
-      } catch {
-        Deno.exit();
-      }
-    `);
+    const { stdout, stderr } = await runTestdata(
+      PROGRAMS,
+      ["last words", channel],
+      PARENT,
+    );
     assert(stdout.endsWith("last words\n"));
     assert(stderr.endsWith("\n3000\n"));
   });
@@ -365,28 +335,11 @@ Deno.test({
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 ||
     !isInstalled("setpriv"),
   async fn() {
-    const { stderr } = await runParent(
-      `
-      const child = spawnWithBarrier(["sh", "-c", "echo >&3; read -r _"], {
-        stdin: "piped",
-        uid: 65534,
-        stopGracePeriod: 1,
-      });
-      await child.waitNext();
-      const failed = ({ name, message }) =>
-        console.error(name, message.replace(/\\d+/, "PID"));
-      try {
-        child.kill("SIGINT");
-      } catch (error) {
-        failed(error);
-      }
-      await child[Symbol.asyncDispose]().catch(failed);
-      await child.stdin.close(); // which lets it go
-      console.error((await child.exited).signal);
-      `,
-      undefined,
-      ["setpriv", "--bounding-set=-kill"],
-    );
+    const { stderr } = await run([
+      "setpriv",
+      "--bounding-set=-kill",
+      ...testdataCommand(PROGRAMS, ["refused signals"], PARENT),
+    ]);
     const message = (signal: string) =>
       `PermissionDenied Cannot send ${signal} to child process PID (sh): the system denies permission; run as the child's user or as root\n`;
     assertEquals(stderr, `${message("SIGINT")}${message("SIGTERM")}null\n`);
@@ -451,16 +404,12 @@ const KINDS: Record<string, Kind> = {
   "that has a child of its own": {
     start: (marker, signal) =>
       spawnWithBarrier(
-        parentModule(`
-          const parent = await inheritBarrier();
-          await using child = spawnWithBarrier([
-            "sh", "-c", ${json(`echo >&3; exec ${endless(marker)}`)},
-          ]);
-          await child.ready();
-          parent.place();
-          await parent.waitNext();
-        `),
+        testdata(PROGRAMS),
         {
+          args: [
+            "parent of a command",
+            ...["sh", "-c", `echo >&3; exec ${endless(marker)}`],
+          ],
           permissions: { run: true, env: true },
           signal,
           exitGracePeriod: 60_000,
@@ -583,19 +532,13 @@ for (const [way, stop] of Object.entries(TOGETHER)) {
 
 /** Ends a parent of one child by a signal, and says how both ended. */
 async function endParent(
-  options: string,
+  options: SpawnCommandOptions,
   signal: Deno.Signal,
 ): Promise<{ parent: string | null; isChildAlive: boolean }> {
-  await using program = new Program(`
-    const server = spawnWithBarrier(["sh", "-c", "echo up; exec sleep 1000"], {
-      readyLine: /up/,
-      stdout: "null",
-      ...${options},
-    });
-    await server.ready();
-    console.log(server.pid);
-    await server.status;
-  `);
+  await using program = new Program(
+    PROGRAMS,
+    ["server", JSON.stringify(options)],
+  );
   const pid = Number(await program.until("\n"));
   assert(pid > 0);
   program.kill(signal);
@@ -610,8 +553,8 @@ async function endParent(
 }
 
 for (const [signal] of STOPPING) {
-  for (const options of ["{}", "{ processGroup: true }"]) {
-    test(`spawnWithBarrier() with ${options} stops a child with 'readyLine' at ${signal}`, async () => {
+  for (const options of [{}, { processGroup: true }]) {
+    test(`spawnWithBarrier() with ${Deno.inspect(options)} stops a child with 'readyLine' at ${signal}`, async () => {
       assertEquals(await endParent(options, signal), {
         parent: signal,
         isChildAlive: false,
@@ -621,8 +564,7 @@ for (const [signal] of STOPPING) {
 }
 
 test("spawnWithBarrier() leaves a child alone with 'endWithParent' false", async () => {
-  const options = "{ endWithParent: false }";
-  assertEquals(await endParent(options, "SIGINT"), {
+  assertEquals(await endParent({ endWithParent: false }, "SIGINT"), {
     parent: "SIGINT",
     isChildAlive: true,
   });

@@ -12,6 +12,8 @@ import { insist, Program } from "../_helpers/program.ts";
 import { STOPPING } from "../_helpers/signals.ts";
 import { test } from "../_helpers/unix.ts";
 
+const PROGRAMS = "run_main.ts";
+
 Deno.test("runMain() resolves to what main returns or resolves to", async () => {
   assertEquals(await runMain(() => 3), 3);
   assertEquals(await runMain(() => Promise.resolve("done")), "done");
@@ -51,17 +53,7 @@ for (const value of [undefined, null, {}, "main"]) {
 
 for (const [signal] of STOPPING) {
   test(`runMain() aborts its signal at ${signal}, waits for main and dies of the signal`, async () => {
-    await using program = new Program(`
-      await runMain(async (signal) => {
-        run();
-        console.log("running");
-        await aborted(signal);
-        console.log(signal.reason.name, signal.reason.message);
-        await new Promise((resolve) => setTimeout(resolve));
-        console.log("clean");
-      });
-      console.log("not printed");
-    `);
+    await using program = new Program(PROGRAMS, ["cleanup"]);
     const { rest, errors, status } = await program.endedBy(signal);
     assertEquals(rest, `AbortError Stopped by ${signal}\nclean\n`);
     assertEquals(errors, "");
@@ -70,23 +62,7 @@ for (const [signal] of STOPPING) {
 }
 
 test("runMain() ends blocks in their order, and runs finally", async () => {
-  await using program = new Program(`
-    const resource = (name) => ({
-      async [Symbol.asyncDispose]() { console.log("end of", name); },
-    });
-    await runMain(async (signal) => {
-      run();
-      try {
-        await using database = resource("database");
-        await using app = resource("app");
-        console.log("running");
-        await aborted(signal);
-        signal.throwIfAborted();
-      } finally {
-        console.log("finally");
-      }
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["blocks"]);
   const { rest, errors, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "end of app\nend of database\nfinally\n");
   assertEquals(errors, "");
@@ -94,89 +70,41 @@ test("runMain() ends blocks in their order, and runs finally", async () => {
 });
 
 test("runMain() leaves it to main to stop children, and has those stopped that main left", async () => {
-  await using program = new Program(`
-    await runMain(async (signal) => {
-      run();
-      child("server");
-      console.log("running");
-      await aborted(signal);
-      await new Promise((resolve) => setTimeout(resolve));
-      console.log("end of main");
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["child of main"]);
   const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "end of main\nstop server\nstopped server\n");
   assertEquals(status.signal, "SIGINT");
 });
 
 test("runMain() has children stopped as before once main has ended", async () => {
-  await using program = new Program(`
-    await runMain(() => void child("server"));
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["child after main"]);
   const { rest, status } = await program.endedBy("SIGTERM");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.signal, "SIGTERM");
 });
 
 test("runMain() does not listen any more once main has ended", async () => {
-  await using program = new Program(`
-    await runMain(() => {});
-    Deno.kill(Deno.pid, "SIGINT");
-    run();
-  `);
+  await using program = new Program(PROGRAMS, ["signal after main"]);
   const { status } = await program.ended();
   assertEquals(status.signal, "SIGINT");
 });
 
 /** Errors that main may end with after a signal, and whether they are printed. */
 const ERRORS = [
-  ["the reason of its signal", "signal.reason", false],
-  [
-    "an error that the signal has caused",
-    "new Error('x', { cause: new Error('y', { cause: signal.reason }) })",
-    false,
-  ],
-  [
-    "several that it has caused",
-    "new AggregateError([signal.reason, signal.reason])",
-    false,
-  ],
-  [
-    "one that it has caused while another was thrown",
-    "new SuppressedError(signal.reason, signal.reason)",
-    false,
-  ],
-  ["another error", "new Error('disk full')", true],
-  [
-    "several of which one is another",
-    "new AggregateError([signal.reason, new Error('disk full')])",
-    true,
-  ],
-  [
-    "another that was suppressed",
-    "new SuppressedError(signal.reason, new Error('disk full'))",
-    true,
-  ],
-  [
-    "one that causes itself",
-    "Object.assign(new Error('disk full'), { get cause() { return this; } })",
-    true,
-  ],
-  ["a value that is not an error", "'disk full'", true],
+  ["the reason of its signal", false],
+  ["an error that the signal has caused", false],
+  ["several that it has caused", false],
+  ["one that it has caused while another was thrown", false],
+  ["another error", true],
+  ["several of which one is another", true],
+  ["another that was suppressed", true],
+  ["one that causes itself", true],
+  ["a value that is not an error", true],
 ] as const;
 
-for (const [what, error, isPrinted] of ERRORS) {
+for (const [what, isPrinted] of ERRORS) {
   test(`runMain() ${isPrinted ? "prints" : "does not print"} ${what}`, async () => {
-    await using program = new Program(`
-      await runMain(async (signal) => {
-        run();
-        console.log("running");
-        await aborted(signal);
-        throw ${error};
-      });
-    `);
+    await using program = new Program(PROGRAMS, ["failure", what]);
     const { errors, status } = await program.endedBy("SIGINT");
     if (isPrinted) assertStringIncludes(errors, "disk full");
     else assertEquals(errors, "");
@@ -185,14 +113,7 @@ for (const [what, error, isPrinted] of ERRORS) {
 }
 
 test("runMain() does not print the error of a child that has died of the same Ctrl-C", async () => {
-  await using program = new Program(`
-    await runMain(async (signal) => {
-      await using child = spawnWithBarrier(["sh", "-c", "echo >&3; exec sleep 60"]);
-      await child.ready();
-      console.log("running", child.pid);
-      await child.ready();
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["child killed by Ctrl-C"]);
   const pid = Number(/\d+/.exec(await program.until("\n"))![0]);
   Deno.kill(pid, "SIGINT"); // whoever notices first
   program.kill("SIGINT");
@@ -202,46 +123,21 @@ test("runMain() does not print the error of a child that has died of the same Ct
 });
 
 test("runMain() waits for a signal that a child has died of before it arrives here", async () => {
-  await using program = new Program(`
-    await runMain(async () => {
-      await using child = spawnWithBarrier(["sh", "-c", "kill -INT $$"]);
-      try {
-        await child.ready();
-      } catch (error) {
-        Deno.kill(Deno.pid, "SIGINT"); // which arrives after the error
-        throw error;
-      }
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["signal after a child's"]);
   const { errors, status } = await program.ended();
   assertEquals(errors, "");
   assertEquals(status.signal, "SIGINT");
 });
 
 test("runMain() does not print that a wait has ended because the child was stopped", async () => {
-  await using program = new Program(`
-    await runMain(async (signal) => {
-      await using child = spawnWithBarrier(["sleep", "60"]);
-      const waiting = child.ready();
-      console.log("running");
-      await aborted(signal);
-      child.destroy();
-      await waiting;
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["wait for a stopped child"]);
   const { errors, status } = await program.endedBy("SIGTERM");
   assertEquals(errors, "");
   assertEquals(status.signal, "SIGTERM");
 });
 
 test("runMain() rejects where a child has died of a signal that this process did not get", async () => {
-  await using program = new Program(`
-    await runMain(async () => {
-      await using child = spawnWithBarrier(["sh", "-c", "echo >&3; kill -TERM $$"]);
-      await child.ready();
-      await child.ready();
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["child killed alone"]);
   const { errors, status } = await program.ended();
   assertStringIncludes(errors, "was killed by SIGTERM");
   assertEquals(status.code, 1);
@@ -249,17 +145,7 @@ test("runMain() rejects where a child has died of a signal that this process did
 
 for (const second of ["SIGINT", "SIGTERM"] as const) {
   test(`runMain() has all children killed at ${second} while main cleans up, and dies of that`, async () => {
-    await using program = new Program(`
-      await runMain(async (signal) => {
-        run();
-        child("server");
-        child("module", { ends: false });
-        console.log("running");
-        await aborted(signal);
-        console.log("cleaning up");
-        await never();
-      });
-    `);
+    await using program = new Program(PROGRAMS, ["endless cleanup"]);
     await program.until("running\n");
     program.kill("SIGINT");
     await program.until("cleaning up\n");
@@ -288,14 +174,10 @@ for (
   ] as const
 ) {
   test(`runMain() says what it waits for if stopping takes a second, with ${count} children`, async () => {
-    await using program = new Program(`
-      await runMain(async (signal) => {
-        run();
-        for (let i = 1; i <= ${count}; i++) child(\`child \${i}\`, { isStopping: true });
-        console.log("running");
-        await never();
-      });
-    `);
+    await using program = new Program(PROGRAMS, [
+      "stopping children",
+      `${count}`,
+    ]);
     await program.until("running\n");
     program.kill("SIGTERM");
     assertEquals(await program.errorsUntil("\n"), `${line}\n`);
@@ -303,15 +185,7 @@ for (
 }
 
 test("runMain() names the children that were asked to exit alone, if stopping takes a second", async () => {
-  await using program = new Program(`
-    await runMain(async (signal) => {
-      run();
-      child("database", { isStopping: false });
-      child("app", { isStopping: true });
-      console.log("running");
-      await never();
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["one child stopping"]);
   await program.until("running\n");
   program.kill("SIGTERM");
   assertEquals(
@@ -321,15 +195,7 @@ test("runMain() names the children that were asked to exit alone, if stopping ta
 });
 
 test("runMain() says once what it waits for, also for children that main has left", async () => {
-  await using program = new Program(`
-    const main = async (signal) => {
-      run();
-      child("server", { stop: never });
-      console.log("running");
-      await aborted(signal);
-    };
-    await Promise.all([runMain(main), runMain(main)]);
-  `);
+  await using program = new Program(PROGRAMS, ["two with endless children"]);
   await program.until("running\nrunning\n");
   program.kill("SIGTERM");
   const line = await program.errorsUntil("\n");
@@ -339,45 +205,20 @@ test("runMain() says once what it waits for, also for children that main has lef
 });
 
 test("runMain() lets this process exit with 143 where another listener keeps it alive", async () => {
-  await using program = new Program(`
-    Deno.addSignalListener("SIGTERM", () => {});
-    await runMain(async (signal) => {
-      run();
-      console.log("running");
-      await aborted(signal);
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["another listener"]);
   const { status } = await program.endedBy("SIGTERM");
   assertEquals({ ...status }, { success: false, code: 143, signal: null });
 });
 
 test("runMain() waits for all main functions that run", async () => {
-  await using program = new Program(`
-    run();
-    const main = (name) => runMain(async (signal) => {
-      console.log("running");
-      await aborted(signal);
-      await new Promise((resolve) => setTimeout(resolve));
-      console.log("end of", name);
-    });
-    await Promise.all([main("a"), main("b")]);
-  `);
+  await using program = new Program(PROGRAMS, ["two"]);
   await program.until("running\nrunning\n");
   program.kill("SIGINT");
   assertEquals((await program.ended()).rest, "end of a\nend of b\n");
 });
 
 test("runMain() does not print another rejection that the signal has caused", async () => {
-  await using program = new Program(`
-    await runMain(async (signal) => {
-      run();
-      const other = aborted(signal).then(() => signal.throwIfAborted());
-      console.log("running");
-      await aborted(signal);
-      await new Promise((resolve) => setTimeout(resolve));
-      console.log("clean");
-    });
-  `);
+  await using program = new Program(PROGRAMS, ["another rejection"]);
   const { rest, errors, status } = await program.endedBy("SIGINT");
   assertEquals({ rest, errors }, { rest: "clean\n", errors: "" });
   assertEquals(status.signal, "SIGINT");

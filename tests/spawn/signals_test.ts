@@ -8,15 +8,11 @@ import { insist, Program } from "../_helpers/program.ts";
 import { STOPPING } from "../_helpers/signals.ts";
 import { test } from "../_helpers/unix.ts";
 
+const PROGRAMS = "signals.ts";
+
 for (const [signal] of STOPPING) {
   test(`registerChild() has all children stopped at the same time at ${signal}, and dies of it`, async () => {
-    await using program = new Program(`
-      const { promise, resolve } = Promise.withResolvers();
-      child("a", { stop: () => promise });
-      child("b", { stop: resolve });
-      run();
-      console.log("running");
-    `);
+    await using program = new Program(PROGRAMS, ["two"]);
     const { rest, status } = await program.endedBy(signal);
     assertEquals(rest, "stop a\nstop b\nstopped a\nstopped b\n");
     assertEquals(status.signal, signal);
@@ -24,57 +20,25 @@ for (const [signal] of STOPPING) {
 }
 
 test("registerChild() has no child stopped that sees by itself that this process exits", async () => {
-  await using program = new Program(`
-    child("module", { ends: false });
-    child("server");
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["both"]);
   const { rest } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop server\nstopped server\n");
 });
 
 test("registerChild() does not listen for a child that sees by itself that this process exits", async () => {
-  await using program = new Program(`
-    child("module", { ends: false });
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["module"]);
   const { rest, status } = await program.endedBy("SIGINT");
   assertEquals({ rest, signal: status.signal }, { rest: "", signal: "SIGINT" });
 });
 
 test("registerChild() stops listening when the last child is removed", async () => {
-  await using program = new Program(`
-    const listeners = new Set();
-    for (const [object, add, remove] of [
-      [Deno, "addSignalListener", "removeSignalListener"],
-      [globalThis, "addEventListener", "removeEventListener"],
-    ]) {
-      const original = { [add]: object[add], [remove]: object[remove] };
-      object[add] = (name, listener) => {
-        listeners.add(name);
-        original[add].call(object, name, listener);
-      };
-      object[remove] = (name, listener) => {
-        listeners.delete(name);
-        original[remove].call(object, name, listener);
-      };
-    }
-    const removals = [child("a"), child("b"), child("module", { ends: false })];
-    for (const remove of removals) {
-      console.log([...listeners].join());
-      remove();
-      remove();
-    }
-    console.log([...listeners].join());
-  `);
+  await using program = new Program(PROGRAMS, ["listeners"]);
   const all = "SIGINT,SIGTERM,SIGHUP,unload\n";
   assertEquals((await program.ended()).rest, `${all}${all}\n\n`);
 });
 
 test("registerChild() does not keep the event loop alive", async () => {
-  await using program = new Program(`child("server"); console.log("end");`);
+  await using program = new Program(PROGRAMS, ["end"]);
   const { rest, status } = await program.ended();
   assertEquals(rest, "end\nsignal server\n");
   assertEquals(status.code, 0);
@@ -95,12 +59,7 @@ Deno.test("registerChild() leaves nothing that a sanitizer finds", () => {
 
 for (const second of ["SIGINT", "SIGTERM"] as const) {
   test(`registerChild() has all children killed at a second signal, ${second}, and dies of that`, async () => {
-    await using program = new Program(`
-      child("server", { stop: never });
-      child("module", { ends: false });
-      run();
-      console.log("running");
-    `);
+    await using program = new Program(PROGRAMS, ["endless"]);
     await program.until("running\n");
     program.kill("SIGINT");
     await program.until("stop server\n");
@@ -112,13 +71,7 @@ for (const second of ["SIGINT", "SIGTERM"] as const) {
 }
 
 test("registerChild() takes signals of the same moment for one", async () => {
-  await using program = new Program(`
-    const { promise, resolve } = Promise.withResolvers();
-    child("server", { stop: () => promise });
-    Deno.addSignalListener("SIGINT", resolve);
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["until SIGINT"]);
   await program.until("running\n");
   program.kill("SIGTERM");
   await program.until("stop server\n");
@@ -129,52 +82,23 @@ test("registerChild() takes signals of the same moment for one", async () => {
 });
 
 test("registerChild() lets this process exit with 130 where another listener keeps it alive", async () => {
-  await using program = new Program(`
-    child("server");
-    Deno.addSignalListener("SIGINT", () => console.log("heard"));
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["another listener"]);
   const { status } = await program.endedBy("SIGINT");
   assertEquals({ ...status }, { success: false, code: 130, signal: null });
 });
 
 for (const call of ["Deno.exit(3)", "process.exit(3)"]) {
   test(`registerChild() has children sent a signal at ${call}`, async () => {
-    await using program = new Program(`
-      import process from "node:process";
-      child("server");
-      child("module", { ends: false });
-      run();
-      ${call};
-    `);
+    await using program = new Program(PROGRAMS, ["exit", call]);
     const { rest, status } = await program.ended();
     assertEquals(rest, "signal server\n");
     assertEquals(status.code, 3);
   });
 }
 
-for (
-  const [what, failure] of [
-    ["a top-level await", `await Promise.reject(new Error("it was stopped"))`],
-    ["a promise", `Promise.reject(new Error("it was stopped"))`],
-    ["a timer", `setTimeout(() => { throw new Error("it was stopped"); })`],
-  ] as const
-) {
+for (const what of ["a top-level await", "a promise", "a timer"]) {
   test(`registerChild() has no error of ${what} end this process before its children`, async () => {
-    await using program = new Program(`
-      const failing = Promise.withResolvers();
-      const { promise, resolve } = Promise.withResolvers();
-      child("server", { stop: () => {
-        failing.resolve();
-        return promise;
-      } });
-      setInterval(() => {}, 1_000);
-      console.log("running");
-      await failing.promise;
-      setTimeout(() => setTimeout(resolve));
-      ${failure};
-    `);
+    await using program = new Program(PROGRAMS, ["failure", what]);
     const { rest, status } = await program.endedBy("SIGTERM");
     assertEquals(rest, "stop server\nstopped server\n");
     assertEquals(status.signal, "SIGTERM");
@@ -182,25 +106,14 @@ for (
 }
 
 test("registerChild() keeps this process alive until its children have stopped", async () => {
-  await using program = new Program(`
-    const timer = run();
-    child("server", { stop: () => {
-      clearInterval(timer);
-      return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 10)));
-    } });
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["last timer"]);
   const { rest, status } = await program.endedBy("SIGTERM");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.signal, "SIGTERM");
 });
 
 test("registerChild() has a child stopped that was started while others are", async () => {
-  await using program = new Program(`
-    child("first", { stop: async () => void child("second") });
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["another"]);
   const { rest } = await program.endedBy("SIGINT");
   assertEquals(
     rest,
@@ -209,25 +122,14 @@ test("registerChild() has a child stopped that was started while others are", as
 });
 
 test("registerChild() does not go on for ever where each child starts another", async () => {
-  await using program = new Program(`
-    const respawn = async () => void child("again", { stop: respawn });
-    child("first", { stop: respawn });
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["respawning"]);
   const { rest, status } = await program.endedBy("SIGINT");
   assert(rest.endsWith("kill again\n"), rest);
   assertEquals(status.signal, "SIGINT");
 });
 
 test("registerChild() lets this process die where a child cannot be stopped", async () => {
-  await using program = new Program(`
-    child("foreign", { stop: async () => {
-      throw new Deno.errors.PermissionDenied("not yours");
-    } });
-    run();
-    console.log("running");
-  `);
+  await using program = new Program(PROGRAMS, ["foreign"]);
   const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop foreign\nkill foreign\n");
   assertEquals(status.signal, "SIGINT");
@@ -236,11 +138,7 @@ test("registerChild() lets this process die where a child cannot be stopped", as
 for (const [signal] of STOPPING) {
   const expected = signal !== "SIGTERM";
   test(`isInterrupted() is ${expected} once ${signal} has arrived`, async () => {
-    await using program = new Program(`
-      child("server", { stop: async () => console.log(isInterrupted()) });
-      run();
-      console.log("running", isInterrupted());
-    `);
+    await using program = new Program(PROGRAMS, ["interrupted"]);
     await program.until("running false\n");
     program.kill(signal);
     assertEquals(
@@ -251,14 +149,7 @@ for (const [signal] of STOPPING) {
 }
 
 test("registerChild() needs no permission", async () => {
-  await using program = new Program(
-    `
-    child("server");
-    run();
-    console.log("running");
-    `,
-    ["--no-prompt"],
-  );
+  await using program = new Program(PROGRAMS, ["server"], ["--no-prompt"]);
   const { rest, status } = await program.endedBy("SIGINT");
   assertEquals(rest, "stop server\nstopped server\n");
   assertEquals(status.code, 130); // Deno 2.8 has to exit instead

@@ -1,21 +1,17 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// What the programs of tests/_helpers/program.ts need: they register children
-// that print what is asked of them.
+// What programs need that a signal ends: children that print what is asked of
+// them.
 
 import { registerChild } from "../../src/spawn/signals.ts";
-
-export { spawnWithBarrier } from "../../spawn.ts";
-export { runMain } from "../../src/spawn/run_main.ts";
-export { isInterrupted } from "../../src/spawn/signals.ts";
 
 /** Registers a child, and returns what removes it. */
 export function child(
   label: string,
-  { ends = true, isStopping = ends, stop = async () => {} }: {
+  { ends = true, isStopping = ends, stop = () => {} }: {
     ends?: boolean;
     isStopping?: boolean;
-    stop?: () => Promise<void>;
+    stop?: () => unknown;
   } = {},
 ): () => void {
   const remove = registerChild({
