@@ -67,7 +67,7 @@ export class StdoutSplitter {
     const messages: Message[] = [];
     const output = new Remainder(bytes, this.#output);
     let end = -1;
-    let separator = bytes.indexOf(RECORD_SEPARATOR);
+    let separator = indexOfByte(bytes, RECORD_SEPARATOR);
     while (separator >= 0) {
       const start = separator + 1;
       separator = bytes.indexOf(RECORD_SEPARATOR, start);
