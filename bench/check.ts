@@ -85,9 +85,10 @@ const SCALE: Limit[] = [
 /**
  * Barriers of one turn go together. Output that is forwarded is written as by hand, in
  * large writes, to a pipe that this process has opened itself; reading it and keeping
- * the end for errors is ours. Output that is piped comes by Node's sockets. What is
- * "fd" is started by `fork()`, after which this process copies each page that it
- * writes to; `Deno.Command` does without.
+ * the end for errors is ours. Over "stdio", output that is piped is searched for the
+ * protocol. What is "fd" is started by `fork()`, as is all that gets a descriptor more,
+ * after which the first write to each page of memory costs a fault. In a process that
+ * has just begun, it does so in any case.
  */
 const FLOODS: Limit[] = [
   ...[
@@ -100,7 +101,14 @@ const FLOODS: Limit[] = [
     { row: '"forward", "fd"', max: 4.2, short: 5 },
     { row: '"forward", "stdio"', max: 3.4, short: 4 },
     { row: '"piped", "fd"', max: 2.5, short: 4 },
-    { row: '"piped", "stdio"', max: 2.3, short: 3 },
+    {
+      row: '"piped", "fd"',
+      over: '"piped", node:child_process by hand',
+      max: 1,
+      short: 1.1,
+    },
+    { row: '"piped", "fd", the first child', max: 1.4, short: 1.8 },
+    { row: '"piped", "stdio"', max: 1.4, short: 1.8 },
     { row: '"piped", readyLine', max: 1.3, short: 1.6 },
     { row: '"inherit", "fd"', max: 1.5, short: 3 },
   ].map((limit) => ({ table: "Output of a child", ...limit })),

@@ -66,13 +66,15 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
   const rate = (megabytes: number) => (ms: number) => megabytes / (ms / 1_000);
   const row = (
     stdout: string,
-    channel: string,
+    who: string,
     megabytes = MEGABYTES,
-    others: Partial<CompareOptions> = {},
+    { name = `"${stdout}", "${who}"`, ...others }:
+      & Partial<CompareOptions>
+      & { name?: string } = {},
   ) =>
     versus(
-      `"${stdout}", "${channel}"`,
-      deno("flood/output.ts", channel, stdout, "zeros"),
+      name,
+      deno("flood/output.ts", who, stdout, "zeros"),
       deno("flood/output.ts", "Deno.Command", stdout, "zeros"),
       "MB/s",
       rate(megabytes),
@@ -85,13 +87,25 @@ async function output(size: Size): Promise<Omit<Table, "title">> {
       'of "forward" is a loop that writes the stdout of a `Deno.Command` to ' +
       '`Deno.stdout`; of "piped" and "inherit", `Deno.Command` with the same. ' +
       `"inherit" has ${INHERITED} MB and one core: on two, \`dd\` and \`cat\` ` +
-      "take one time or six, as the system places them. The peer of `readyLine`, " +
-      "which never matches, is the same without it, with lines of 80 bytes.",
+      "take one time or six, as the system places them. The first child is " +
+      "that of a process which has just begun. `node:child_process` by hand " +
+      'starts `dd` with one descriptor more, as "fd" does, and throws away what ' +
+      "it reads. The peer of `readyLine`, which never matches, is the same " +
+      "without it, with lines of 80 bytes.",
     columns: ["ratio", "ours", "by hand"],
     rows: [
       await row("forward", "fd"),
       await row("forward", "stdio"),
       await row("piped", "fd"),
+      await row("piped", "node:child_process", MEGABYTES, {
+        name: '"piped", node:child_process by hand',
+      }),
+      await row("piped", "fd", MEGABYTES, {
+        name: '"piped", "fd", the first child',
+        starts: size === "whole" ? 11 : 3,
+        sweeps: 1,
+        warmUp: "none",
+      }),
       await row("piped", "stdio"),
       await row("inherit", "fd", INHERITED, { placement: ONE_CORE }),
       await versus(

@@ -2,18 +2,20 @@
 
 /*
  * Takes in the output of a program that writes as fast as it can. Arguments: who
- * ("Deno.Command" or a channel of ours), what becomes of the output ("forward",
- * "piped", "inherit"), what it is ("zeros" or "lines"), and a `readyLine` if there
+ * ("Deno.Command", "node:child_process" or a channel of ours), what becomes of the
+ * output ("forward", "piped", "inherit"), what it is ("zeros" or "lines"), and a `readyLine` if there
  * is one. A request is a number of megabytes.
  */
 
 import { spawnWithBarrier } from "@ipc/barrier";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { serve } from "../serve.mjs";
 
 type Output = "forward" | "piped" | "inherit";
 
 const [who, stdout, what, pattern] = Deno.args as [
-  "Deno.Command" | "fd" | "stdio",
+  "Deno.Command" | "node:child_process" | "fd" | "stdio",
   Output,
   "zeros" | "lines",
   string?,
@@ -25,7 +27,9 @@ await serve(async (megabytes: string) => {
     ? ["dd", "if=/dev/zero", "bs=64k", `count=${+megabytes * 16}`]
     : ["sh", "-c", `yes ${"x".repeat(79)} | head -c ${megabytes}M`];
   const begin = performance.now();
-  await (who === "Deno.Command" ? byCommand(words) : byBarrier(words));
+  if (who === "Deno.Command") await byCommand(words);
+  else if (who === "node:child_process") await byNode(words);
+  else await byBarrier(words);
   return performance.now() - begin;
 });
 
@@ -54,6 +58,15 @@ async function byCommand([program, ...args]: string[]): Promise<void> {
     for await (const bytes of child.stdout) await writeAll(bytes);
   }
   await child.status;
+}
+
+/** Starts a program with one descriptor more, and throws away what it prints. */
+async function byNode([program, ...args]: string[]): Promise<void> {
+  const child = spawn(program!, args, {
+    stdio: ["ignore", "pipe", "ignore", "pipe"],
+  });
+  child.stdout!.on("data", () => {});
+  await once(child, "close");
 }
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<void> {
