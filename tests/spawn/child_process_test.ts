@@ -11,42 +11,35 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import {
-  BarrierAbortedError,
-  type BarrierChannelKind,
-  spawnWithBarrier,
-} from "../../mod.ts";
+import { BarrierAbortedError, spawnWithBarrier } from "../../mod.ts";
 import { registeredChildren } from "../../src/spawn/signals.ts";
 import { openDescriptors } from "../_helpers/descriptors.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { isPending, turnEventLoop } from "../_helpers/event_loop.ts";
+import type { Output } from "../_helpers/run.ts";
 import {
   childModule,
-  json,
+  PARENT,
   readUntil,
-  runParent,
+  runTestdata,
   shell,
-  startParent,
+  startTestdata,
+  testdata,
 } from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
 
-/** A shell that places a barrier, and prints what it reads up to the end. */
-function reader(channel: BarrierChannelKind): string[] {
-  const [input, place] = channel === "fd"
-    ? [3, "echo >&3"]
-    : [0, "printf '\\036\\n'"];
-  const script =
-    `${place}; while read -r line <&${input}; do echo "$line" >&2; done; echo end >&2`;
-  return ["sh", "-c", script];
+const FILE = "child_process.ts";
+const PROGRAMS = testdata(FILE);
+
+/** Starts a parent that is one of the programs. */
+function startParent(...args: string[]): Deno.ChildProcess {
+  return startTestdata(FILE, args, PARENT);
 }
 
-/** A shell that answers a barrier, and then exits. */
-function answering(channel: BarrierChannelKind): string[] {
-  const [input, place] = channel === "fd"
-    ? [3, "echo >&3"]
-    : [0, "printf '\\036\\n'"];
-  return ["sh", "-c", `read -r _ <&${input}; ${place}; echo child leaves >&2`];
+/** Runs such a parent to its end. */
+function runParent(...args: string[]): Promise<Output> {
+  return runTestdata(FILE, args, PARENT);
 }
 
 const ENDS = {
@@ -105,19 +98,12 @@ for (const channel of CHANNELS) {
   });
 
   test(`Barrier.sync() over "${channel}" counts all before a crash, though a grandchild holds it`, async () => {
-    await using child = spawnWithBarrier(
-      childModule(
-        channel,
-        `
-        for (let i = 0; i < 1_000; i++) barrier.place();
-        const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
-        console.error(pid);
-        await Promise.resolve(); // what a turn placed has left at its end
-        Deno.kill(Deno.pid, "SIGKILL");
-        `,
-      ),
-      { channel, permissions: { run: true }, stderr: "piped" },
-    );
+    await using child = spawnWithBarrier(PROGRAMS, {
+      args: ["child with a grandchild", channel],
+      channel,
+      permissions: { run: true },
+      stderr: "piped",
+    });
     const reader = child.stderr.getReader();
     const grandchild = Number(await readUntil(reader, "\n"));
     assert(grandchild > 0); // 0 would be this process's group
@@ -132,19 +118,7 @@ for (const channel of CHANNELS) {
   });
 
   test(`Barrier.sync() over "${channel}" resolves to false in a child whose parent was killed`, async () => {
-    const child = childModule(
-      channel,
-      `
-      barrier.place();
-      console.error("ready");
-      console.error(await barrier.sync(), barrier.theyAborted);
-      `,
-    );
-    const parent = startParent(`
-      const child = spawnWithBarrier(${json(child)}, {
-        channel: "${channel}",
-      });
-    `);
+    const parent = startParent("parent that is killed", channel);
     const reader = parent.stderr.getReader();
     assertEquals(await readUntil(reader, "ready\n"), "ready\n");
     parent.kill("SIGKILL");
@@ -190,29 +164,15 @@ for (const channel of CHANNELS) {
     assertEquals((await child.status).code, 1);
   });
 
-  for (
-    const [how, end] of [
-      ["exits", ""],
-      ["destroys it", "barrier.destroy();"],
-    ]
-  ) {
-    test(`Barrier.place() arrives over "${channel}" in 300 unread turns before a child ${how}`, async () => {
+  for (const end of ["exits", "destroys it"]) {
+    test(`Barrier.place() arrives over "${channel}" in 300 unread turns before a child ${end}`, async () => {
       await using directory = await TempDir.make();
       const fifo = await directory.makeFifo();
-      await using child = spawnWithBarrier(
-        childModule(
-          channel,
-          `
-          for (let i = 0; i < 300; i++) {
-            barrier.place();
-            await new Promise((resolve) => setTimeout(resolve, 0));
-          }
-          ${end}
-          Deno.writeTextFileSync(${json(fifo)}, "");
-          `,
-        ),
-        { channel, permissions: { write: [fifo] } },
-      );
+      await using child = spawnWithBarrier(PROGRAMS, {
+        args: ["child of many turns", channel, end, fifo],
+        channel,
+        permissions: { write: [fifo] },
+      });
       Deno.readTextFileSync(fifo); // until then this thread stands still
       for (let i = 0; i < 300; i++) child.place();
       assert(await child.sync());
@@ -236,36 +196,14 @@ for (const channel of CHANNELS) {
   });
 
   test(`Barrier.abort() arrives over "${channel}" when a parent's next call is Deno.exit()`, async () => {
-    const { code, stderr } = await runParent(`
-      const child = spawnWithBarrier(${json(reader(channel))}, {
-        channel: "${channel}",
-      });
-      await child.waitNext();
-      child.abort("why");
-      Deno.exit(1);
-    `);
+    const { code, stderr } = await runParent("parent that aborts", channel);
     assertEquals({ code, stderr }, { code: 1, stderr: "abort why\nend\n" });
   });
 }
 
 for (const channel of CHANNELS) {
   test(`Barrier over "${channel}" lets a child leave whose parent is killed with barriers unread`, async () => {
-    const child = childModule(
-      channel,
-      `
-      barrier.place();
-      await barrier.waitNext();
-      barrier.place();
-      console.error("placed");
-      await barrier.waitNext();
-      `,
-    );
-    await using parent = startParent(`
-      const child = spawnWithBarrier(${json(child)}, { channel: "${channel}" });
-      await child.waitNext();
-      child.place();
-      while (true); // reads no more
-    `);
+    await using parent = startParent("parent that reads no more", channel);
     const stderr = parent.stderr.getReader();
     assertEquals(await readUntil(stderr, "placed\n"), "placed\n");
     parent.kill("SIGKILL");
@@ -280,36 +218,17 @@ const MEGABYTE = 1024 * 1024;
 for (const channel of CHANNELS) {
   test(`BarrierProcess.unref() lets a parent leave immediately over "${channel}"`, async () => {
     // The child waits for the parent to go: neither would end otherwise.
-    const { code } = await runParent(`
-      spawnWithBarrier(${json(reader(channel))}, {
-        channel: "${channel}",
-      }).unref();
-    `);
+    const { code } = await runParent("unref", channel);
     assertEquals(code, 0);
   });
 
   test(`BarrierProcess.unref() lets a parent leave over "${channel}" only after a pending wait`, async () => {
-    const { stdout } = await runParent(`
-      const child = spawnWithBarrier(${json(answering(channel))}, {
-        channel: "${channel}",
-      });
-      child.unref();
-      child.place();
-      console.log(await child.waitNext());
-    `);
+    const { stdout } = await runParent("unref and wait", channel);
     assertEquals(stdout, "true\n");
   });
 
   test(`BarrierProcess.ref() keeps a parent again over "${channel}"`, async () => {
-    const { stderr } = await runParent(`
-      const child = spawnWithBarrier(${json(answering(channel))}, {
-        channel: "${channel}",
-      });
-      child.unref();
-      child.ref();
-      child.place();
-      addEventListener("unload", () => console.error("parent leaves"));
-    `);
+    const { stderr } = await runParent("ref", channel);
     assertEquals(stderr, "child leaves\nparent leaves\n");
   });
 
@@ -327,20 +246,12 @@ for (const channel of CHANNELS) {
 
   Deno.test(`spawnWithBarrier() aborts with the reason of its signal over "${channel}", and ends the child`, async () => {
     const controller = new AbortController();
-    await using child = spawnWithBarrier(
-      childModule(
-        channel,
-        `
-        const { signal } = barrier;
-        Deno.addSignalListener("SIGTERM", () => {});
-        barrier.place();
-        await barrier.waitAbortion();
-        console.error(signal.reason.message);
-        Deno.exit(5);
-        `,
-      ),
-      { channel, signal: controller.signal, stderr: "piped" },
-    );
+    await using child = spawnWithBarrier(PROGRAMS, {
+      args: ["child that cleans up", channel],
+      channel,
+      signal: controller.signal,
+      stderr: "piped",
+    });
     assert(await child.waitNext());
     controller.abort(new Error("no\nlonger needed"));
     assert(child.iAborted);
@@ -483,12 +394,7 @@ for (const channel of CHANNELS) {
 }
 
 test("BarrierProcess.ref() and unref() do nothing to a child that is gone", async () => {
-  const { code, stdout } = await runParent(`
-    const child = spawnWithBarrier(["true"]);
-    await child.status;
-    child.ref();
-    console.log("leaves");
-  `);
+  const { code, stdout } = await runParent("ref of a child that is gone");
   assertEquals({ code, stdout }, { code: 0, stdout: "leaves\n" });
 });
 
@@ -533,35 +439,13 @@ test("Barrier.destroy() aborts the signal of a process, so that its reason can b
 });
 
 test("BarrierProcess does not warn of listeners while its closed channel is waited for", async () => {
-  const { code, stderr } = await runParent(`
-    const child = spawnWithBarrier(["sh", "-c", "exec 3>&- >&-; read -r _"], {
-      stdin: "piped",
-    });
-    const controller = new AbortController();
-    const { signal } = controller;
-    for (let i = 0; i < 30; i++) {
-      const wait = child.waitNext({ signal: AbortSignal.any([signal, AbortSignal.timeout(i)]) });
-      await wait.catch(() => {});
-    }
-    await child.stdin.close();
-    await child.status;
-  `);
+  const { code, stderr } = await runParent("canceled waits");
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
 });
 
 for (const channel of CHANNELS) {
   test(`Barrier.destroy() and unref() let a parent leave immediately over "${channel}"`, async () => {
-    const parent = startParent(`
-      const child = spawnWithBarrier(
-        ["sh", "-c", "exec sleep 1000 3>&- >&-"],
-        { channel: "${channel}", stderr: "null" },
-      );
-      console.log(child.pid);
-      child.destroy();
-      child.unref();
-      const start = performance.now();
-      addEventListener("unload", () => console.log(performance.now() - start < 15_000));
-    `);
+    const parent = startParent("destroy and unref", channel);
     const [pid, leftAtOnce] = (await parent.stdout.text()).split("\n");
     Deno.kill(Number(pid), "SIGKILL");
     assertEquals(leftAtOnce, "true");
@@ -593,27 +477,19 @@ test("BarrierAbortedError of a process names it, cut short and printable", async
 
 // How a parent ends
 
-const CRASHES: Record<string, string> = {
-  "an uncaught error": "throw new Error('on purpose');",
-  "an unhandled rejection":
-    "Promise.reject(new Error('on purpose')); await new Promise(() => {});",
-  "SIGKILL": "Deno.kill(Deno.pid, 'SIGKILL'); await new Promise(() => {});",
-  "SIGTERM": "Deno.kill(Deno.pid, 'SIGTERM'); await new Promise(() => {});",
-  "Deno.exit()": "Deno.exit(3);",
-  "a natural end": "child.unref();",
-};
+const CRASHES = [
+  "an uncaught error",
+  "an unhandled rejection",
+  "SIGKILL",
+  "SIGTERM",
+  "Deno.exit()",
+  "a natural end",
+];
 
 for (const channel of CHANNELS) {
-  for (const [what, crash] of Object.entries(CRASHES)) {
+  for (const what of CRASHES) {
     test(`Barrier.place() and a hang-up reach a "${channel}" child at ${what}`, async () => {
-      const parent = startParent(`
-        const child = spawnWithBarrier(${json(reader(channel))}, {
-          channel: "${channel}",
-        });
-        await child.waitNext();
-        child.place("go on");
-        ${crash}
-      `);
+      const parent = startParent("crash", channel, what);
       const stderr = await parent.stderr.text(); // ends with the child
       assertStringIncludes(stderr, "+go on\n");
       assertStringIncludes(stderr, "end\n");
@@ -627,16 +503,7 @@ for (const channel of CHANNELS) {
 for (const endWithParent of [true, false]) {
   const what = endWithParent ? "kills" : "does not kill";
   test(`spawnWithBarrier() ${what} a child with endWithParent ${endWithParent} at an uncaught error`, async () => {
-    const parent = startParent(`
-      const script = "echo up; while kill -0 $PPID; do sleep 0.1; done; echo survived >&2";
-      const child = spawnWithBarrier(["sh", "-c", script], {
-        readyLine: /up/,
-        stderr: "inherit",
-        endWithParent: ${endWithParent},
-      });
-      await child.ready();
-      setTimeout(() => { throw new Error("on purpose"); });
-    `);
+    const parent = startParent("uncaught error", `${endWithParent}`);
     const stderr = await parent.stderr.text(); // ends with the child
     assertEquals(stderr.includes("survived"), !endWithParent, stderr);
     await parent.status;
@@ -646,13 +513,7 @@ for (const endWithParent of [true, false]) {
 }
 
 test("spawnWithBarrier() keeps a parent alive until its child exits, though nothing is awaited", async () => {
-  const { stdout } = await runParent(`
-    const child = spawnWithBarrier(["sh", "-c", "read -r _ <&3"], {
-      stdout: "null",
-    });
-    child.place();
-    child.exited.then(({ code }) => console.log("exited", code));
-  `);
+  const { stdout } = await runParent("unawaited exit");
   assertEquals(stdout, "exited 0\n");
 });
 
