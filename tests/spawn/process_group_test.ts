@@ -14,9 +14,19 @@ import {
   knowsInherited,
 } from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
-import { json, runParent, shell } from "../_helpers/scripts.ts";
+import {
+  inheritingModule,
+  PARENT,
+  runParent,
+  runTestdata,
+  shell,
+  testdata,
+  testdataCommand,
+} from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
+
+const PROGRAMS = "process_group.ts";
 
 const ignore = !IS_UNIX || Deno.build.os !== "linux";
 
@@ -239,16 +249,8 @@ for (const processGroup of [false, true]) {
 }
 
 test("BarrierProcess.stop() rejects for a group that this process may no longer signal", async () => {
-  const { code, stdout } = await runParent(`
-    const child = spawnWithBarrier(["sh", "-c", "sleep 1000 2>&- & echo $! >&3"], {
-      processGroup: true,
-    });
-    console.log(await child.ready());
-    await child.exited;
-    Deno.permissions.revokeSync({ name: "run" });
-    const { name, message } = await child.stop().catch((error) => error);
-    console.log(name, message.replace(child.pid, "PID"));
-  `);
+  const args = ["revoked permission"];
+  const { code, stdout } = await runTestdata(PROGRAMS, args, PARENT);
   const [member, message] = stdout.split("\n");
   assert(Number(member) > 0); // 0 would be this process's group
   Deno.kill(Number(member), "SIGKILL"); // it is there, or this throws
@@ -263,26 +265,10 @@ Deno.test({
   name: "BarrierProcess.kill() asks for no permission at a terminal",
   ignore: ignore || HAS_PRELOAD || !isInstalled("script"),
   async fn() {
-    await using directory = await TempDir.make();
-    const parent = `${directory.path}/parent.ts`;
-    const library = json(import.meta.resolve("../../mod.ts"));
     // A system that refuses a signal: only another permission reveals why.
-    await Deno.writeTextFile(
-      parent,
-      `
-      import { ChildProcess } from "node:child_process";
-      import { spawnWithBarrier } from ${library};
-      const child = spawnWithBarrier(["true"]);
-      ChildProcess.prototype.kill = () => false;
-      try {
-        child.kill();
-      } catch (error) {
-        console.log(error.message.replace(child.pid, "PID"));
-      }
-      `,
-    );
-    const command =
-      `timeout 30 '${Deno.execPath()}' run --quiet --allow-env --allow-run=true '${parent}'`;
+    const flags = ["--quiet", "--allow-env", "--allow-run=true"];
+    const parent = testdataCommand(PROGRAMS, ["refused signal"], flags);
+    const command = `timeout 30 ${parent.map((arg) => `'${arg}'`).join(" ")}`;
     const { stdout } = await run(["script", "-qec", command, "/dev/null"]);
     assertEquals(
       stdout,
@@ -343,16 +329,12 @@ for (const fd of [3, 4, 10, 100]) {
       `inheritBarrier() takes the channel "fd:${fd}" that a Deno parent hands on`,
     ignore: ignore || (fd !== 3 && !knowsInherited()),
     async fn() {
-      const inherit = json(import.meta.resolve("../../inherit.ts"));
       await using child = spawnWithBarrier(
-        `data:application/typescript,${
-          encodeURIComponent(`
-            import { inheritBarrier } from ${inherit};
-            using barrier = await inheritBarrier();
-            barrier.place("here");
-            await barrier.sync();
-          `)
-        }`,
+        inheritingModule(`
+          using barrier = await inheritBarrier();
+          barrier.place("here");
+          await barrier.sync();
+        `),
         {
           channel: `fd:${fd}`,
           permissions: { env: ["BARRIER_CHANNEL", "BARRIER_STATE"] },
@@ -389,44 +371,13 @@ Deno.test({
     "spawnWithBarrier() keeps its barriers from the job server of 'make -j'",
   ignore: ignore || !isInstalled("make"),
   async fn() {
-    await using directory = await TempDir.make();
-    const spawn = json(import.meta.resolve("../../spawn.ts"));
-    await Deno.writeTextFile(
-      `${directory.path}/parent.ts`,
-      `
-      import { spawnWithBarrier } from ${spawn};
-      await using child = spawnWithBarrier(["make", "--no-print-directory", "jobs"], {
-        channel: "fd:9",
-        stdout: "piped",
-        stderr: "forward",
-      });
-      // A token more would be a job more at a time, a token less one less.
-      for (let i = 0; i < 100; i++) child.place();
-      const output = await child.stdout.text();
-      const note = await child.ready();
-      const { code } = await child.status;
-      console.log(code, note, output.split("\\n").filter((line) => line.startsWith("job")).length);
-      `,
-    );
-    await Deno.writeTextFile(
-      `${directory.path}/Makefile`,
-      `
-all:
-\t+@"$(DENO)" run -A parent.ts
-jobs: 1 2 3 4 5 6
-\t@echo done >&9
-1 2 3 4 5 6:
-\t@echo job $@ "$(MAKEFLAGS)"
-.PHONY: all jobs 1 2 3 4 5 6
-`,
-    );
-    const { stdout, stderr } = await new Deno.Command("make", {
-      args: ["-j3", `DENO=${Deno.execPath()}`],
-      cwd: directory.path,
-    }).output();
+    const makefile = new URL("../testdata/jobs.mk", import.meta.url).pathname;
+    const { stdout, stderr } = await run([
+      ...["make", "-j3", "-f", makefile] as const,
+      ...[`DENO=${Deno.execPath()}`, `PARENT=${testdata(PROGRAMS)}`],
+    ]);
     // make complains of a job server whose pipe it cannot read, or of a token
     // that it did not put there.
-    assertEquals(new TextDecoder().decode(stderr), "");
-    assertEquals(new TextDecoder().decode(stdout), "0 done 6\n");
+    assertEquals({ stdout, stderr }, { stdout: "0 done 6\n", stderr: "" });
   },
 });
