@@ -82,7 +82,7 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels", async
         assertEquals(channel.calls.includes("close"), model.destroyed);
       },
     ),
-    { numRuns: 3_000 },
+    { numRuns: 2_000 },
   );
 });
 
@@ -117,6 +117,6 @@ Deno.test("Barrier follows its rules for any calls, arrivals and cancels in one 
         assertEquals(subject.state, model.state);
       },
     ),
-    { numRuns: 10_000, examples: [[CANCELLED_TOGETHER]] },
+    { numRuns: 4_000, examples: [[CANCELLED_TOGETHER]] },
   );
 });

@@ -14,14 +14,22 @@ const { name, version, exports } = JSON.parse(
   await Deno.readTextFile(new URL("deno.json", ROOT)),
 ) as { name: string; version: string; exports: Record<string, string> };
 
+type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+let published: Promise<Files> | undefined;
+
 /** The files that `deno publish` would send, by their paths in the package. */
-async function publishedFiles(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+function publishedFiles(): Promise<Files> {
+  return published ??= readPublished();
+}
+
+async function readPublished(): Promise<Files> {
   const { code, stderr } = await run(
     [Deno.execPath(), "publish", "--dry-run", "--allow-dirty", "--no-check"],
     { cwd: ROOT, env: { NO_COLOR: "1" } },
   );
   assertEquals(code, 0, stderr);
-  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const files: Files = new Map();
   for (const [, url] of stderr.matchAll(/^ +(file:\S+) \(/gm)) {
     files.set(
       `/${url!.slice(ROOT.href.length)}`,

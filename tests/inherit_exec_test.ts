@@ -156,7 +156,9 @@ for (const channel of CHANNELS) {
     assertEquals(await child.stderr.text(), "undefined\n");
   });
 
-  for (const state of ["many", "1.5", "9007199254740992", ""]) {
+  const states = ["many", "1.5", "9007199254740992", ""];
+  // It is read in the same way over both.
+  for (const state of channel === "fd" ? states : states.slice(0, 1)) {
     test(`inheritBarrier() rejects over "${channel}" when BARRIER_STATE is "${state}"`, async () => {
       await using child = bash(
         `

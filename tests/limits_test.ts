@@ -142,7 +142,7 @@ for (const channel of CHANNELS) {
     name: `BarrierProcess leaves nothing behind over "${channel}"`,
     ignore: !isLinux,
     async fn() {
-      const count = 200;
+      const count = 120;
       const { descriptors, children, resources, growth } = await measureLeaks(
         channel,
         count,

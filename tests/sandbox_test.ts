@@ -110,10 +110,15 @@ for (
     ["--no-remote --no-npm", ["--no-remote", "--no-npm"]],
   ] as const
 ) {
-  for (const how of ["static", "dynamic"]) {
+  for (
+    const [how, target] of [
+      ["static", "https://jsr.io/x.ts"],
+      ["dynamic", "npm:no-such-package@1"],
+    ] as const
+  ) {
     Deno.test(`spawnWithBarrier() with ${what} keeps a module from importing what is not there, in a ${how} import`, async () => {
       await using directory = await TempDir.make();
-      for (const target of ["https://jsr.io/x.ts", "npm:no-such-package@1"]) {
+      {
         await using child = spawnWithBarrier(
           dataUrl(
             how === "static"

@@ -27,37 +27,43 @@ const OUTPUTS: readonly BarrierOutput[] = [
   "null",
 ];
 
-for (const stdout of OUTPUTS) {
-  for (const stderr of OUTPUTS) {
-    if (stdout === "inherit" && stderr === "inherit") continue;
-    test(`spawnWithBarrier() finds a readyLine with stdout "${stdout}" and stderr "${stderr}"`, async () => {
-      const { code, stdout: out } = await runParent(`
-        const readyLine = /ready on (\\w+)/;
+test("spawnWithBarrier() finds a readyLine with each kind of stdout and stderr", async () => {
+  const { code, stdout } = await runParent(`
+    const found = [];
+    const outputs = ${json(OUTPUTS)};
+    for (const stdout of outputs) {
+      for (const stderr of outputs) {
+        if (stdout === "inherit" && stderr === "inherit") continue;
         for (const fd of [1, 2]) {
-          if ([${json(stdout)}, ${
-        json(stderr)
-      }][fd - 1] === "inherit") continue;
+          if ([stdout, stderr][fd - 1] === "inherit") continue;
           await using child = spawnWithBarrier(
             ["sh", "-c", \`echo starting >&\${fd}; echo ready on \${fd} >&\${fd}; exec sleep 1000\`],
-            { readyLine, stdout: ${json(stdout)}, stderr: ${json(stderr)} },
+            { readyLine: /ready on (\\w+)/, stdout, stderr },
           );
-          if (await child.ready() !== String(fd)) Deno.exit(1);
+          found.push([stdout, stderr, fd, await child.ready()].join());
         }
-        console.log("both");
-      `);
-      assertEquals(code, 0);
-      assertStringIncludes(out, "both\n");
-    });
-  }
-}
+      }
+    }
+    console.log("found", found.join(" "));
+  `);
+  assertEquals(code, 0);
+  const expected = OUTPUTS.flatMap((stdout) =>
+    OUTPUTS.flatMap((stderr) =>
+      [stdout, stderr].flatMap((output, i) =>
+        output === "inherit" ? [] : [`${stdout},${stderr},${i + 1},${i + 1}`]
+      )
+    )
+  );
+  assertStringIncludes(stdout, `found ${expected.join(" ")}\n`);
+});
 
-for (const stdout of ["forward", "piped", "null"] as const) {
-  test(`spawnWithBarrier() finds a readyLine over "stdio" with stdout "${stdout}", next to barriers`, async () => {
-    const { stdout: out } = await runParent(`
-      const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
+test('spawnWithBarrier() finds a readyLine over "stdio" next to barriers', async () => {
+  const { stdout } = await runParent(`
+    const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
+    for (const stdout of ["forward", "piped", "null"]) {
       await using child = spawnWithBarrier(["sh", "-c", script], {
         channel: "stdio",
-        stdout: "${stdout}",
+        stdout,
         readyLine: /^ready$/,
       });
       const notes = [];
@@ -65,14 +71,15 @@ for (const stdout of ["forward", "piped", "null"] as const) {
         notes.push(note);
         if (notes.length === 2) break;
       }
-      console.log(notes.join());
-    `);
-    assertEquals(
-      out,
-      stdout === "forward" ? "ready\nready,placed\n" : "ready,placed\n",
-    );
-  });
-}
+      await child.stop(); // what it printed is written
+      console.log(stdout, notes.join());
+    }
+  `);
+  assertEquals(
+    stdout,
+    "ready\nforward ready,placed\npiped ready,placed\nnull ready,placed\n",
+  );
+});
 
 /** The notes of the lines that a script prints and that match. */
 async function notes(

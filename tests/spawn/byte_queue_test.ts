@@ -40,7 +40,7 @@ Deno.test("ByteQueue returns what was added, in order and whole lines where aske
         assertEquals(queue.size, expected.length);
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 25 },
   );
 });
 
