@@ -13,8 +13,16 @@ import { spawnWithBarrier } from "../../mod.ts";
 import { atUnload, runAtExit } from "../../src/runtime/at_exit.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { type Output, run } from "../_helpers/run.ts";
-import { childModule, dataUrl, json, runParent } from "../_helpers/scripts.ts";
+import {
+  dataUrl,
+  json,
+  PARENT,
+  runTestdata,
+  testdata,
+} from "../_helpers/scripts.ts";
 import { test } from "../_helpers/unix.ts";
+
+const PROGRAMS = "at_exit.ts";
 
 const AT_EXIT = import.meta.resolve("../../src/runtime/at_exit.ts");
 
@@ -103,40 +111,16 @@ Deno.test("runAtExit() of two copies of the module does not pile up replacements
 });
 
 for (
-  const [what, freeze] of [
-    ["Deno is frozen", "Object.freeze(Deno);"],
-    [
-      "Deno.exit is read-only",
-      `Object.defineProperty(Deno, "exit", { value: Deno.exit, writable: false });`,
-    ],
-    [
-      "Deno.exit cannot be set",
-      `const { exit } = Deno;
-      Object.defineProperty(Deno, "exit", {
-        get: () => exit,
-        set() { throw new Error("no"); },
-      });`,
-    ],
-    [
-      "addEventListener() throws",
-      `globalThis.addEventListener = () => { throw new Error("no"); };`,
-    ],
-    [
-      "process.emit cannot be set",
-      `Object.defineProperty(process, "emit", {
-        get: () => Object.getPrototypeOf(process).emit,
-        set() { throw new Error("no"); },
-      });`,
-    ],
+  const what of [
+    "Deno is frozen",
+    "Deno.exit is read-only",
+    "Deno.exit cannot be set",
+    "addEventListener() throws",
+    "process.emit cannot be set",
   ]
 ) {
   Deno.test(`runAtExit() does not throw where ${what}, and flushes at an exit`, async () => {
-    const output = await runProgram(`
-      ${freeze}
-      runAtExit(() => console.log("flush"));
-      atUnload(() => console.log("end"));
-      Deno.exit(3);
-    `);
+    const output = await runTestdata(PROGRAMS, ["freeze", what], []);
     assertEquals({ ...output, stdout: "" }, {
       code: 3,
       stdout: "",
@@ -156,30 +140,20 @@ for (const code of ["Infinity", "NaN", "-1", "256", "1e20", '"7"', ""]) {
 }
 
 for (
-  const [how, end] of [
-    ["a natural end", ""],
-    ["Deno.exit()", "Deno.exit();"],
-    ["process.exit()", "process.exit();"],
-    [
-      "Deno.exit() in an unload listener",
-      `addEventListener("unload", () => Deno.exit());`,
-    ],
-    [
-      "process.exit() in an exit listener",
-      `process.on("exit", () => process.exit());`,
-    ],
+  const how of [
+    "a natural end",
+    "Deno.exit()",
+    "process.exit()",
+    "Deno.exit() in an unload listener",
+    "process.exit() in an exit listener",
   ]
 ) {
   Deno.test(`atUnload() runs once no listener runs any more at ${how}`, async () => {
-    const { code, stdout, stderr } = await runProgram(`
-      let isOver = false;
-      atUnload(() => console.log(isOver ? "again" : "end"));
-      atUnload(() => { isOver = true; });
-      const listener = () => { if (isOver) console.log("too early"); };
-      addEventListener("unload", listener);
-      process.on("exit", listener);
-      ${end}
-    `);
+    const { code, stdout, stderr } = await runTestdata(
+      PROGRAMS,
+      ["listeners", how],
+      [],
+    );
     assertEquals(stderr, "");
     assertEquals(code, 0);
     assertEquals(stdout.replaceAll("again\n", ""), "end\n");
@@ -209,62 +183,29 @@ Deno.test("atUnload() runs what is left when one function throws", async () => {
 /** More than go to the kernel one by one, and more than fit it that way. */
 const MANY = 1_000;
 
-const PLACE_MANY =
-  `for (let i = 0; i < ${MANY}; i++) barrier.place(); barrier.abort("cleanup failed");`;
-
 /** Where a program can still place barriers while it ends, and how it exits. */
-const ENDS: Record<string, { body: string; code: number }> = {
-  "in an unload listener at a natural end": {
-    body: `addEventListener("unload", () => { PLACE });`,
-    code: 0,
-  },
-  "in an unload listener of Deno.exit()": {
-    body: `addEventListener("unload", () => { PLACE }); Deno.exit(3);`,
-    code: 3,
-  },
-  "in an unload listener of process.exit()": {
-    body: `addEventListener("unload", () => { PLACE }); process.exit(4);`,
-    code: 4,
-  },
-  "in process.on('exit') at a natural end": {
-    body: `process.on("exit", () => { PLACE });`,
-    code: 0,
-  },
-  "in process.on('exit') of process.exit()": {
-    body: `process.on("exit", () => { PLACE }); process.exit(5);`,
-    code: 5,
-  },
-  "in an unload listener that calls Deno.exit() itself": {
-    body: `addEventListener("unload", () => { PLACE Deno.exit(6); });`,
-    code: 6,
-  },
-  "in a listener before one that calls Deno.exit()": {
-    body: `
-      addEventListener("unload", () => { PLACE });
-      addEventListener("unload", () => Deno.exit(7));
-    `,
-    code: 7,
-  },
-  "before Deno.exit() with a listener that calls it": {
-    body: `addEventListener("unload", () => Deno.exit(8)); PLACE Deno.exit(9);`,
-    code: 8,
-  },
-  "right before an uncaught error": {
-    body: `setTimeout(() => { PLACE throw new Error("uncaught"); });`,
-    code: 1,
-  },
-};
+const ENDS = [
+  ["in an unload listener at a natural end", 0],
+  ["in an unload listener of Deno.exit()", 3],
+  ["in an unload listener of process.exit()", 4],
+  ["in process.on('exit') at a natural end", 0],
+  ["in process.on('exit') of process.exit()", 5],
+  ["in an unload listener that calls Deno.exit() itself", 6],
+  ["in a listener before one that calls Deno.exit()", 7],
+  ["before Deno.exit() with a listener that calls it", 8],
+  ["right before an uncaught error", 1],
+] as const;
 
 for (const channel of CHANNELS) {
-  for (const [where, { body, code }] of Object.entries(ENDS)) {
+  for (const [where, code] of ENDS) {
     // When it sends is the same over both.
     if (channel === "stdio" && ![3, 5, 8].includes(code)) continue;
     Deno.test(`Barrier.place() arrives over "${channel}" ${where}`, async () => {
-      const child = spawnWithBarrier(
-        childModule(channel, body.replaceAll("PLACE", PLACE_MANY)),
-        { channel, stderr: "null" },
-      );
-      await using _ = child;
+      await using child = spawnWithBarrier(testdata(PROGRAMS), {
+        args: ["child that ends", channel, `${MANY}`, where],
+        channel,
+        stderr: "null",
+      });
       assert(await child.waitAbortion());
       assertEquals(
         child.signal.reason.message,
@@ -275,15 +216,10 @@ for (const channel of CHANNELS) {
   }
 
   Deno.test(`Barrier.place() ${MANY} times arrives over "${channel}" from an unload listener, and no more`, async () => {
-    await using child = spawnWithBarrier(
-      childModule(
-        channel,
-        `addEventListener("unload", () => {
-          for (let i = 0; i < ${MANY}; i++) barrier.place();
-        });`,
-      ),
-      { channel },
-    );
+    await using child = spawnWithBarrier(testdata(PROGRAMS), {
+      args: ["child that places", channel, `${MANY}`],
+      channel,
+    });
     await child.exited;
     for (let i = 0; i < MANY; i++) child.place();
     assert(await child.sync());
@@ -292,23 +228,8 @@ for (const channel of CHANNELS) {
   });
 
   test(`Barrier.place() arrives over "${channel}" in a parent's unload listener`, async () => {
-    const child = childModule(
-      channel,
-      `
-      const { signal } = barrier;
-      barrier.place();
-      await barrier.waitAbortion();
-      console.error(signal.reason.message);
-      `,
-    );
-    const { code, stderr } = await runParent(`
-      const barrier = spawnWithBarrier(${
-      json(child)
-    }, { channel: "${channel}" });
-      await barrier.waitNext();
-      addEventListener("unload", () => { ${PLACE_MANY} });
-      Deno.exit(4);
-    `);
+    const args = ["parent that ends", channel, `${MANY}`];
+    const { code, stderr } = await runTestdata(PROGRAMS, args, PARENT);
     assertEquals(
       { code, stderr },
       { code: 4, stderr: "Barrier aborted by the peer: cleanup failed\n" },
@@ -317,45 +238,23 @@ for (const channel of CHANNELS) {
 }
 
 test("Barrier.destroy() of the last barrier leaves Deno.exit() and process.emit() as they were", async () => {
-  const { code, stderr } = await runParent(`
-    const own = [Deno.exit, process.emit];
-    const isOwn = () => [Deno.exit, process.emit].every((f, i) => f === own[i]);
-    const children = [1, 2].map(() => spawnWithBarrier(["sleep", "1000"]));
-    console.error(isOwn());
-    for (const child of children) {
-      await child[Symbol.asyncDispose]();
-      await new Promise((resolve) => setTimeout(resolve));
-      console.error(isOwn());
-    }
-  `);
+  const { code, stderr } = await runTestdata(
+    PROGRAMS,
+    ["two that stop"],
+    PARENT,
+  );
   assertEquals({ code, stderr }, { code: 0, stderr: "false\nfalse\ntrue\n" });
 });
 
 test("Barrier.abort() after many barriers arrives from two barriers of one program", async () => {
-  const script =
-    `while read -r line <&3; do last=$line; done; echo "$last" >&2`;
-  const { code, stderr } = await runParent(`
-    const children = [1, 2].map(() =>
-      spawnWithBarrier(["sh", "-c", ${json(script)}])
-    );
-    for (const barrier of children) { ${PLACE_MANY} }
-    Deno.exit(3);
-  `);
+  const args = ["two that are aborted", `${MANY}`];
+  const { code, stderr } = await runTestdata(PROGRAMS, args, PARENT);
   assertEquals(code, 3);
   assertEquals(stderr, "abort cleanup failed\nabort cleanup failed\n");
 });
 
 test("spawnWithBarrier() delivers what is placed before Deno.exit() where Deno is frozen", async () => {
-  const script =
-    "echo >&3; while read -r _ <&3; do n=$((n + 1)); done; echo $n";
-  const { code, stdout } = await runParent(`
-    Object.freeze(Deno);
-    const child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-      stdout: "inherit",
-    });
-    await child.waitNext();
-    for (let i = 0; i < ${MANY}; i++) child.place();
-    Deno.exit(3);
-  `);
+  const args = ["frozen", `${MANY}`];
+  const { code, stdout } = await runTestdata(PROGRAMS, args, PARENT);
   assertEquals({ code, stdout }, { code: 3, stdout: `${MANY}\n` });
 });
