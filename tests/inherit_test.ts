@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { inheritBarrier, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { PYTHON } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import {
   childModule,
@@ -129,7 +129,7 @@ for (
 
 Deno.test({
   name: "inheritBarrier() asks for no permission at a terminal",
-  ignore: !isInstalled("python3"),
+  ignore: PYTHON === undefined,
   async fn() {
     const terminal = "import pty, sys; pty.spawn(sys.argv[1:])";
     const module = childModule(
@@ -137,7 +137,7 @@ Deno.test({
       "console.log('no requests');",
     );
     await using child = spawnWithBarrier(
-      ["python3", "-c", terminal, Deno.execPath(), "run", module],
+      [...PYTHON!, "-c", terminal, Deno.execPath(), "run", module],
       { stdin: "null", stdout: "piped" },
     );
     const reader = child.stdout.getReader();
@@ -238,7 +238,7 @@ for (const permissions of [["--allow-env"], []]) {
     name: `inheritBarrier() finds no channel that a program has closed, with ${
       permissions[0] ?? "no permission"
     }`,
-    ignore: !isInstalled("python3"),
+    ignore: PYTHON === undefined,
     async fn() {
       const module = inheritingModule(`
         const { name, message } = await inheritBarrier().catch((error) => error);
@@ -254,7 +254,7 @@ for (const permissions of [["--allow-env"], []]) {
         module,
       ];
       await using child = spawnWithBarrier(
-        ["python3", "-c", SUBPROCESS, ...deno],
+        [...PYTHON!, "-c", SUBPROCESS, ...deno],
         { stdout: "piped" },
       );
       const [error, ...results] = (await child.stdout.text()).split("\n");

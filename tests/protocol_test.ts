@@ -4,7 +4,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type BarrierProcess, spawnWithBarrier } from "../mod.ts";
-import { isInstalled, pythonPath } from "./_helpers/programs.ts";
+import { isInstalled, PYTHON } from "./_helpers/programs.ts";
 import { type CommandLine, run } from "./_helpers/run.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX } from "./_helpers/unix.ts";
@@ -36,7 +36,7 @@ const EXAMPLES: Example[] = [
     fence: "python",
     program: "python3",
     file: "a.py",
-    command: [pythonPath() ?? "python3", "a.py"],
+    command: [...PYTHON ?? ["python3"] as const, "a.py"],
   },
   { fence: "js", program: "node", file: "a.mjs", command: ["node", "a.mjs"] },
   {

@@ -12,7 +12,7 @@ import {
 } from "@std/assert";
 import { Barrier, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { PYTHON } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import {
   dataUrl,
@@ -223,7 +223,7 @@ for (const family of ["AF_UNIX", "AF_INET"]) {
   Deno.test({
     name:
       `inheritBarrier() rejects for a socket of ${family} at descriptor 3 that listens`,
-    ignore: !isInstalled("python3"),
+    ignore: PYTHON === undefined,
     async fn() {
       await using directory = await TempDir.make();
       const address = family === "AF_UNIX"
@@ -246,7 +246,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
         console.log(await inheritBarrier({ optional: true }));
       `);
       const { stdout } = await run([
-        "python3",
+        ...PYTHON!,
         "-c",
         script,
         Deno.execPath(),

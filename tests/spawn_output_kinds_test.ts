@@ -4,7 +4,7 @@
 
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { PYTHON } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import {
   inheritingModule,
@@ -75,7 +75,7 @@ test('spawnWithBarrier() really inherits for "inherit", so that the order of lin
 Deno.test({
   name:
     'spawnWithBarrier() gives a child the terminal for "inherit", and a pipe for "forward"',
-  ignore: !isInstalled("python3"),
+  ignore: PYTHON === undefined,
   async fn() {
     const parent = parentModule(`
       for (const stdout of ["inherit", "forward"]) {
@@ -87,7 +87,7 @@ Deno.test({
       }
     `);
     const { stdout } = await run([
-      "python3",
+      ...PYTHON!,
       "-c",
       "import pty, sys; pty.spawn(sys.argv[1:])",
       Deno.execPath(),
@@ -246,13 +246,13 @@ for (const { how, options, place, fd } of PRINTED) {
 Deno.test({
   name:
     "BarrierProcess.stdout holds 300,000 unread writes in as little memory as Deno.Command",
-  ignore: !isLinux || !isInstalled("python3"),
+  ignore: !isLinux || PYTHON === undefined,
   async fn() {
     const script = "import os\nfor i in range(300000): os.write(1, b'x')";
     const measure = async (start: string): Promise<number> => {
       const { stdout, stderr } = await runParent(
         `
-        const words = ["python3", "-c", ${json(script)}];
+        const words = [...${json(PYTHON)}, "-c", ${json(script)}];
         const before = Deno.memoryUsage().rss;
         let most = 0;
         const timer = setInterval(() => {

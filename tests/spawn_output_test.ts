@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
-import { isInstalled } from "./_helpers/programs.ts";
+import { PYTHON } from "./_helpers/programs.ts";
 import { start } from "./_helpers/run.ts";
 import {
   childModule,
@@ -156,7 +156,7 @@ for (
     Deno.test({
       name:
         `BarrierProcess forwards ${what} once to a ${name} that is non-blocking`,
-      ignore: !isInstalled("python3"),
+      ignore: PYTHON === undefined,
       async fn() {
         await using directory = await TempDir.make();
         const fifo = await directory.makeFifo();
@@ -185,7 +185,7 @@ except BlockingIOError:
             "--allow-all",
             parentModule(`
               const child = spawnWithBarrier(
-                ["python3", "-c", ${json(script)}],
+                [...${json(PYTHON)}, "-c", ${json(script)}],
                 ${json(options)},
               );
               await child.exited;

@@ -2,7 +2,7 @@
 
 /** The programs in `peers/`, each in another language. */
 
-import { bunPath, isInstalled, pythonPath } from "./programs.ts";
+import { bunPath, isInstalled, PYTHON } from "./programs.ts";
 import { type CommandLine, run } from "./run.ts";
 
 /** A program that makes the calls which its arguments name. */
@@ -19,29 +19,27 @@ export interface PeerProgram {
 /** The directory of the programs. */
 const PEERS = `${import.meta.dirname}/../../peers`;
 const bun = bunPath();
-const python = pythonPath();
 
 /** The programs of all languages. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [
-  interpreted("bash", "bash", isInstalled("bash"), "peer.sh"),
-  interpreted("Python", python ?? "python3", python !== undefined, "peer.py"),
-  interpreted("Node", "node", isInstalled("node"), "peer.mjs"),
-  interpreted("Bun", bun ?? "bun", bun !== undefined, "peer.mjs"),
+  interpreted("bash", isInstalled("bash") ? ["bash"] : undefined, "peer.sh"),
+  interpreted("Python", PYTHON, "peer.py"),
+  interpreted("Node", isInstalled("node") ? ["node"] : undefined, "peer.mjs"),
+  interpreted("Bun", bun === undefined ? undefined : [bun], "peer.mjs"),
   await compiled("C", "cc", "peer.c"),
 ];
 
 function interpreted(
   language: string,
-  interpreter: string,
-  installed: boolean,
+  interpreter: CommandLine | undefined,
   file: string,
 ): PeerProgram {
   return {
     language,
-    command: [interpreter, `${PEERS}/${file}`],
+    command: [...interpreter ?? ["false"] as const, `${PEERS}/${file}`],
     waitNext: file === "peer.mjs" ? "waitNext" : "wait_next",
     checks: language !== "bash",
-    ignore: !installed,
+    ignore: interpreter === undefined,
   };
 }
 

@@ -59,16 +59,24 @@ export function knowsInherited(): boolean {
 /**
  * Finds Python itself, and says so where it isn't installed. The `python3` of a
  * version manager is a script that takes much longer to start.
- *
- * @returns The path of its binary, if there is one.
  */
-export function pythonPath(): string | undefined {
+function pythonPath(): string | undefined {
   if (!isInstalled("python3")) return undefined;
   const { stdout } = new Deno.Command("python3", {
     args: ["-c", "import sys; print(sys.executable)"],
   }).outputSync();
   return new TextDecoder().decode(stdout).trim();
 }
+
+const pythonBinary = pythonPath();
+
+/**
+ * What runs a script in Python, if that is installed. It looks for no packages,
+ * so that it starts in half the time.
+ */
+export const PYTHON: CommandLine | undefined = pythonBinary === undefined
+  ? undefined
+  : [pythonBinary, "-S"];
 
 /** The program that compiles and bundles TypeScript fastest. */
 export const ESBUILD = "npm:esbuild@0.28.2";

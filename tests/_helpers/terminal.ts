@@ -1,12 +1,12 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import { pythonPath } from "./programs.ts";
+import { PYTHON } from "./programs.ts";
 import type { CommandLine } from "./run.ts";
 
 /** What Ctrl-C types. */
 export const CTRL_C = "\x03";
 
-const python = Deno.build.os === "windows" ? undefined : pythonPath();
+const python = Deno.build.os === "windows" ? undefined : PYTHON;
 
 /** Whether programs can be run in a terminal here. */
 export const hasTerminal: boolean = python !== undefined;
@@ -24,8 +24,9 @@ export class Terminal implements AsyncDisposable {
     options?: Pick<Deno.CommandOptions, "cwd" | "env">,
   ) {
     const script = new URL("../testdata/terminal.py", import.meta.url).pathname;
-    this.#process = new Deno.Command(python!, {
-      args: [script, ...command],
+    const [program, ...args] = python!;
+    this.#process = new Deno.Command(program, {
+      args: [...args, script, ...command],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { CHANNELS } from "../_helpers/driver.ts";
-import { isInstalled } from "../_helpers/programs.ts";
+import { PYTHON } from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
 import { json, parentModule, runParent } from "../_helpers/scripts.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
@@ -81,7 +81,7 @@ for (const way of Object.keys(PERMISSIONS)) {
   Deno.test({
     name:
       `BarrierProcess loses nothing that it forwards to a non-blocking stdout, ${way}`,
-    ignore: !IS_UNIX || !isInstalled("python3"),
+    ignore: !IS_UNIX || PYTHON === undefined,
     async fn() {
       // The first child prints more than a pipe holds, the others no whole line.
       const print = (length: number, name: string) =>
@@ -104,7 +104,7 @@ for (const way of Object.keys(PERMISSIONS)) {
         "-c",
         '"$@" | { while [ -e "$file" ]; do sleep 0.01; done; cat; }',
         "sh",
-        ...["python3", "-c", nonBlocking],
+        ...[...PYTHON!, "-c", nonBlocking],
         ...[execPath(), "run", ...PERMISSIONS[way]!, parent, file],
       ], { env: { file } });
       const counts = ["z", "a", "b"].map((name) =>
