@@ -9,63 +9,32 @@ import { CHANNELS } from "../_helpers/driver.ts";
 import { isInstalled } from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
 import {
-  dataUrl,
   json,
-  parentModule,
+  PARENT,
   runParent,
+  runTestdata,
   shell,
+  testdataCommand,
 } from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { test } from "../_helpers/unix.ts";
+import type { Order } from "../testdata/ending_worker.ts";
 
-const LIBRARY = json(import.meta.resolve("../../mod.ts"));
+const PROGRAMS = "process.ts";
 
 for (
-  const [what, options, call] of [
-    ["a child", {}, ""],
-    ["a child that leads a process group", { processGroup: true }, ""],
-    ["an unreferenced child", {}, "child.unref();"],
+  const [what, options] of [
+    ["a child", {}],
+    ["a child that leads a process group", { processGroup: true }],
+    ["an unreferenced child", { isUnreferenced: true }],
   ] as const
 ) {
-  for (
-    const [how, inWorker, inParent] of [
-      ["closes itself", "self.close();", ""],
-      ["throws", "throw new Error();", ""],
-      ["is terminated", "", "worker.terminate();"],
-    ] as const
-  ) {
+  for (const end of ["closes itself", "throws", "is terminated"] as const) {
     // What the worker does is the same to every child.
-    if (what !== "a child" && how !== "is terminated") continue;
-    test(`surviveErrors() lets ${what} end with a worker that ${how}`, async () => {
-      const worker = dataUrl(`
-        import { spawnWithBarrier } from ${LIBRARY};
-        const child = spawnWithBarrier(["sleep", "1000"], ${json(options)});
-        ${call}
-        self.postMessage(child.pid);
-        ${inWorker}
-      `);
-      const { stdout } = await runParent(
-        `
-        const worker = new Worker(${json(worker)}, { type: "module" });
-        worker.onerror = (event) => event.preventDefault();
-        const pid = await new Promise((resolve) => {
-          worker.onmessage = ({ data }) => resolve(data);
-        });
-        ${inParent}
-        // A child that does not end has failed the test.
-        setTimeout(() => Deno.kill(pid, "SIGTERM"), 20_000);
-        try {
-          for (;;) {
-            Deno.kill(pid, 0);
-            await new Promise((resolve) => setTimeout(resolve, 10));
-          }
-        } catch (error) {
-          console.log(error.name, performance.now() < 20_000);
-        }
-        Deno.exit();
-        `,
-        ["--allow-all"],
-      );
+    if (what !== "a child" && end !== "is terminated") continue;
+    test(`surviveErrors() lets ${what} end with a worker that ${end}`, async () => {
+      const order: Order = { ...options, end };
+      const { stdout } = await runTestdata(PROGRAMS, ["worker", json(order)]);
       assertEquals(stdout, "NotFound true\n");
     });
   }
@@ -81,20 +50,9 @@ Deno.test({
     const flags = ["-shared", "-fPIC", "-o", library, source, "-ldl"];
     const { stderr } = await run(["gcc", ...flags]);
     assertEquals(stderr, "");
-    const body = `
-      for (let i = 0; i < 40; i++) {
-        const channel = i % 2 ? "stdio" : "fd";
-        const child = spawnWithBarrier(["true"], { channel });
-        child.unref();
-        child.ref();
-        await child.exited;
-        child.unref();
-      }
-    `;
-    const output = await run(
-      [Deno.execPath(), "run", "--allow-all", parentModule(body)],
-      { env: { LD_PRELOAD: library } },
-    );
+    const output = await run(testdataCommand(PROGRAMS, ["unref"]), {
+      env: { LD_PRELOAD: library },
+    });
     assertEquals(output, { code: 0, stdout: "", stderr: "" });
   },
 });
@@ -126,20 +84,8 @@ test("spawnOrThrow() throws what Node reports in an event", () => {
 
 for (const channel of CHANNELS) {
   test(`spawnWithBarrier() with 'clearEnv' passes no NODE_V8_COVERAGE on over "${channel}"`, async () => {
-    const { stdout } = await runParent(`
-      Deno.env.set("NODE_V8_COVERAGE", "/no/such");
-      const env = ["sh", "-c", "env | grep -e COVERAGE -e POLLUTED"];
-      Object.prototype.POLLUTED = "yes";
-      for (const variables of [{}, { NODE_V8_COVERAGE: "given" }]) {
-        const child = spawnWithBarrier(env, {
-          channel: "${channel}",
-          clearEnv: true,
-          env: { ...variables, PATH: Deno.env.get("PATH") },
-        });
-        await child.status;
-      }
-      await spawnWithBarrier(env, { channel: "${channel}" }).status;
-    `);
+    const args = ["environment", channel];
+    const { stdout } = await runTestdata(PROGRAMS, args, PARENT);
     assertEquals(
       stdout,
       "NODE_V8_COVERAGE=given\nNODE_V8_COVERAGE=/no/such\n",
