@@ -3,35 +3,24 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeWhole } from "../../src/runtime/standard_output.ts";
 import { type CommandLine, run } from "../_helpers/run.ts";
-import { dataUrl, json } from "../_helpers/scripts.ts";
+import { testdataCommand } from "../_helpers/scripts.ts";
 
 const SIZE = 200_000;
 
 /** Lines, so that Deno's stdout keeps the end of what it has not written. */
 const LINES = `${"x".repeat(99)}\n`.repeat(SIZE / 100);
 
-/** Writes the lines, and reports on stderr how often Deno's stdout was used. */
-const PROGRAM = dataUrl(`
-  import { writeWhole } from ${
-  json(import.meta.resolve("../../src/runtime/standard_output.ts"))
-};
-  const { stdout } = Deno;
-  const { write } = stdout;
-  let writes = 0;
-  stdout.write = (bytes) => (writes++, write.call(stdout, bytes));
-  const line = "x".repeat(99) + "\\n";
-  await writeWhole(stdout, new TextEncoder().encode(line.repeat(${
-  SIZE / 100
-})));
-  console.error(writes);
-`);
-
-function program(...permissions: string[]): string[] {
-  return [Deno.execPath(), "run", "--no-prompt", ...permissions, PROGRAM];
+/** A program that writes the lines, and reports on stderr in how many writes. */
+function program(...permissions: string[]): CommandLine {
+  return testdataCommand(
+    "standard_output.ts",
+    [`${SIZE / 100}`],
+    ["--no-prompt", ...permissions],
+  );
 }
 
 /** Runs a program whose stdout a shell has redirected. */
-function redirected(command: string, words: string[], file: string) {
+function redirected(command: string, words: CommandLine, file: string) {
   return run(["sh", "-c", command, "sh", ...words], { env: { file } });
 }
 
@@ -42,9 +31,7 @@ function linuxTest(name: string, fn: () => Promise<void>): void {
 linuxTest(
   "writeWhole() opens a pipe once more if it has all permissions",
   async () => {
-    const { stdout, stderr } = await run(
-      program("--allow-all") as unknown as CommandLine,
-    );
+    const { stdout, stderr } = await run(program("--allow-all"));
     assert(stdout === LINES);
     assertEquals(stderr, "0\n");
   },
@@ -56,9 +43,7 @@ for (
   linuxTest(
     `writeWhole() writes pieces of whole lines with ${permissions.join(" ")}`,
     async () => {
-      const { stdout, stderr } = await run(
-        program(...permissions) as unknown as CommandLine,
-      );
+      const { stdout, stderr } = await run(program(...permissions));
       assert(stdout === LINES);
       assertEquals(Number(stderr), Math.ceil(SIZE / 4_000));
     },

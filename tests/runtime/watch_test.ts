@@ -49,19 +49,15 @@ for (const channel of CHANNELS) {
       const child = childModule(
         channel,
         `
-        const print = (text) =>
-          Deno.stderr.writeSync(new TextEncoder().encode(text + "\\n"));
-        print("child waits");
-        print("child was told " + await barrier.waitNext());
+        console.error("child waits");
+        console.error("child was told", await barrier.waitNext());
         Deno.exit();
         `,
       );
       const source = `
         import { spawnWithBarrier } from ${LIBRARY};
-        const child = spawnWithBarrier(${json(child)}, {
-          channel: "${channel}",
-          exitGracePeriod: 1e9,
-        });
+        const options = { channel: "${channel}", exitGracePeriod: 1e9 };
+        const child = spawnWithBarrier(${json(child)}, options);
         ${end}
       `;
       await Deno.writeTextFile(main, source);
