@@ -9,10 +9,15 @@ import {
   dataUrl,
   inheritingModule,
   json,
+  PARENT,
   parentModule,
+  runTestdata,
+  testdataCommand,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
+
+const PROGRAMS = "trace.ts";
 
 /** Runs a parent whose `body` has a `child` module to spawn. */
 function runTraced(
@@ -161,24 +166,11 @@ Deno.test("BARRIER_TRACE=1 prints aborts with their reasons, and what they make 
 });
 
 Deno.test("BARRIER_TRACE=1 prints a wait that is canceled, and each step of an iteration", async () => {
-  const { stdout, stderr } = await runTraced(
-    `
-      await using process = spawnWithBarrier(child);
-      const reason = new Error("enough\\n\\x1b[2J");
-      const cancel = new AbortController();
-      const wait = process.sync({ signal: cancel.signal });
-      process.place();
-      const pending = process.sync({ signal: cancel.signal });
-      cancel.abort(reason);
-      console.log(await wait, await pending.catch((error) => error === reason));
-      for await (const note of process) console.log(note);
-    `,
-    inheritingModule(`
-      using parent = await inheritBarrier();
-      await parent.waitNext();
-      parent.place("one");
-      parent.place("two");
-    `),
+  const { stdout, stderr } = await run(
+    testdataCommand(PROGRAMS, ["cancel"], PARENT),
+    {
+      env: { BARRIER_TRACE: "1" },
+    },
   );
   assertEquals(stdout, "true true\none\ntwo\n");
   const events = of("parent", story(stderr));
@@ -202,13 +194,11 @@ Deno.test("BARRIER_TRACE=1 prints a wait that is canceled, and each step of an i
 });
 
 test("BARRIER_TRACE=1 cuts a long note short, and escapes what a terminal would obey", async () => {
+  const script =
+    "printf 'a\\342\\200\\256b\\n' >&3; head -c 4000 /dev/zero | tr '\\0' x >&3; echo >&3";
   const { stderr } = await runTraced(
     `
-      await using process = spawnWithBarrier(["sh", "-c", ${
-      json(
-        "printf 'a\\342\\200\\256b\\n' >&3; head -c 4000 /dev/zero | tr '\\0' x >&3; echo >&3",
-      )
-    }]);
+      await using process = spawnWithBarrier(["sh", "-c", ${json(script)}]);
       for await (const _ of process);
     `,
     "",
@@ -242,20 +232,7 @@ test("BARRIER_TRACE=1 prints text on a descriptor as a barrier, and nothing afte
 });
 
 Deno.test("BARRIER_TRACE=1 prints the time of the system's clock, also after somebody has set it", async () => {
-  const { stderr } = await run([
-    Deno.execPath(),
-    "eval",
-    `
-      const start = Temporal.Now.instant();
-      let step = 0;
-      Temporal.Now.instant = () => start.add({ hours: step });
-      const { traceOf } = await import(${
-      json(import.meta.resolve("../src/trace.ts"))
-    });
-      const trace = traceOf("child");
-      for (step of [0, 0, 2, 2, 1, 1]) trace({ kind: "opened" });
-    `,
-  ]);
+  const { stderr } = await runTestdata(PROGRAMS, ["clock"]);
   const times = stderr.trimEnd().split("\n").map((line) => parseFloat(line));
   assertEquals(
     times.map((time) => Math.floor((time - times[0]!) / 3_600_000)),
@@ -412,10 +389,9 @@ for (const channel of CHANNELS) {
     await Deno.writeTextFile(map, json({ imports: { [trace]: slow } }));
     const { stdout } = await runTraced(
       `
-        await using process = spawnWithBarrier(child, {
-          channel: "${channel}",
-          denoArgs: [${json(`--import-map=${map}`)}],
-        });
+        const denoArgs = [${json(`--import-map=${map}`)}];
+        const options = { channel: "${channel}", denoArgs };
+        await using process = spawnWithBarrier(child, options);
         process.place("early");
         await process.status;
       `,
@@ -430,22 +406,13 @@ for (const channel of CHANNELS) {
 }
 
 test("BARRIER_TRACE=1 leaves waits handled or unhandled, as they are", async () => {
-  const body = `
-    addEventListener("unhandledrejection", (event) => {
-      event.preventDefault();
-      console.log("unhandled:", event.reason);
-    });
-    await using process = spawnWithBarrier(["sleep", "60"]);
-    for (const isHandled of [true, false]) {
-      const cancel = new AbortController();
-      const wait = process.waitNext({ signal: cancel.signal });
-      if (isHandled) wait.catch((reason) => console.log("handled:", reason));
-      cancel.abort("enough");
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-  `;
   for (const trace of ["0", "1"]) {
-    const { stdout } = await runTraced(body, "", { trace });
+    const { stdout } = await run(
+      testdataCommand(PROGRAMS, ["handle"], PARENT),
+      {
+        env: { BARRIER_TRACE: trace },
+      },
+    );
     assertEquals(stdout, "handled: enough\nunhandled: enough\n");
   }
 });
