@@ -13,7 +13,7 @@ import { Barrier, BarrierAbortedError, type BarrierRole } from "../barrier.ts";
 import { HUNG_UP } from "./_helpers/barriers.ts";
 import { connect, CONNECTIONS } from "./_helpers/connections.ts";
 import { start } from "./_helpers/run.ts";
-import { barrierProgram, runBarrierProgram } from "./_helpers/scripts.ts";
+import { barrierProgram, runBarrierOver } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
 const encoder = new TextEncoder();
@@ -165,18 +165,7 @@ for (const kind of CONNECTIONS) {
 Deno.test("Barrier.over() TCP lets the process leave when no wait is pending", async () => {
   const hostname = "127.0.0.1";
   using listener = Deno.listen({ hostname, port: 0 });
-  const output = runBarrierProgram(
-    `
-    const port = Number(Deno.args[0]);
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    const barrier = Barrier.over(conn, { role: "child" });
-    for (let round = 0; round < 3; round++) {
-      barrier.place();
-      console.log(await barrier.sync(), barrier.note);
-    }
-    `,
-    String(listener.addr.port),
-  );
+  const output = runBarrierOver("tcp", String(listener.addr.port));
   await using barrier = over(await listener.accept());
   for (let round = 1; round <= 3; round++) {
     assert(await barrier.waitNext()); // the child waits, with nothing else to do

@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { Barrier, type BarrierPort } from "../barrier.ts";
 import { HUNG_UP } from "./_helpers/barriers.ts";
-import { runBarrierProgram } from "./_helpers/scripts.ts";
+import { runBarrierOver } from "./_helpers/scripts.ts";
 
 const encoder = new TextEncoder();
 
@@ -158,13 +158,6 @@ Deno.test("Barrier.over() a port listens until the peer hangs up, and sends noth
 });
 
 Deno.test("Barrier.destroy() of one side of a MessageChannel lets the process leave", async () => {
-  const output = await runBarrierProgram(`
-    const { port1, port2 } = new MessageChannel();
-    const parent = Barrier.over(port1);
-    const child = Barrier.over(port2, { role: "child" });
-    child.place();
-    console.log(await parent.waitNext());
-    parent.destroy();
-  `);
+  const output = await runBarrierOver("ports");
   assertEquals(output, { code: 0, stdout: "true\n", stderr: "" });
 });

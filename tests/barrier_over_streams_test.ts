@@ -13,7 +13,7 @@ import {
 import { Barrier, type BarrierStreams } from "../barrier.ts";
 import { flushMicrotasks, turnEventLoop } from "./_helpers/event_loop.ts";
 import { start } from "./_helpers/run.ts";
-import { runBarrierProgram } from "./_helpers/scripts.ts";
+import { runBarrierOver } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
 const encoder = new TextEncoder();
@@ -380,22 +380,8 @@ Deno.test("Barrier.over() a WebSocketStream goes both ways, and either end hangs
     }
     return response;
   });
-  const output = await runBarrierProgram(
-    `
-    {
-      const { opened } = new WebSocketStream(Deno.args[0] + "/server-hangs-up");
-      const barrier = Barrier.over(await opened, { role: "child" });
-      barrier.place();
-      console.log(await barrier.sync(), barrier.note);
-      console.log(await barrier.waitNext());
-    }
-    {
-      const { opened } = new WebSocketStream(Deno.args[0] + "/client-hangs-up");
-      using barrier = Barrier.over(await opened, { role: "child" });
-      barrier.place("one");
-      barrier.place("two");
-    }
-    `,
+  const output = await runBarrierOver(
+    "streams",
     `ws://127.0.0.1:${server.addr.port}`,
   );
   assertEquals(output, {

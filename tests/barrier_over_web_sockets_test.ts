@@ -18,7 +18,7 @@ import {
 import { HUNG_UP } from "./_helpers/barriers.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import { WebSocketConnection } from "./_helpers/web_sockets.ts";
-import { json, runBarrierProgram } from "./_helpers/scripts.ts";
+import { json, runBarrierOver } from "./_helpers/scripts.ts";
 
 Deno.test("Barrier.over() a WebSocket goes both ways", async () => {
   await using connection = new WebSocketConnection();
@@ -190,20 +190,6 @@ Deno.test("Barrier.over() a WebSocket sends nothing while it closes, and then ha
 });
 
 Deno.test("Barrier.over() a WebSocket lets the program end when either side hung up", async () => {
-  const { stdout, stderr } = await runBarrierProgram(`
-    const server = Deno.serve({ port: 0, onListen() {} }, (request) => {
-      const { socket, response } = Deno.upgradeWebSocket(request);
-      const child = Barrier.over(socket, { role: "child" });
-      child.place("ready");
-      child.destroy();
-      return response;
-    });
-    const parent = Barrier.over(
-      new WebSocket("ws://localhost:" + server.addr.port),
-    );
-    console.log(await Array.fromAsync(parent));
-    parent.destroy();
-    await server.shutdown();
-  `);
+  const { stdout, stderr } = await runBarrierOver("web socket");
   assertEquals([stdout, stderr], [`[ ${json("ready")} ]\n`, ""]);
 });

@@ -9,24 +9,21 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { Barrier } from "../barrier.ts";
-import { barrierModule, json, runBarrierProgram } from "./_helpers/scripts.ts";
+import {
+  barrierModule,
+  runBarrierOver,
+  runBarrierProgram,
+} from "./_helpers/scripts.ts";
 
 function startWorker(body: string): Worker {
   return new Worker(barrierModule(body), { type: "module" });
 }
 
 Deno.test("Barrier.over() a Worker goes both ways, and either side hangs up", async () => {
-  const worker = startWorker(`
-    {
-      using parent = Barrier.over(self, { role: "child" });
-      await parent.waitNext();
-      parent.place("got " + parent.note);
-    }
-    const parent = Barrier.over(self, { role: "child" });
-    parent.place();
-    await parent.waitNext();
-    self.postMessage("hung up");
-  `);
+  const worker = new Worker(
+    import.meta.resolve("./testdata/barrier_worker.ts"),
+    { type: "module", name: "both hang up" },
+  );
   using first = Barrier.over(worker);
   first.place("this");
   assert(await first.sync());
@@ -72,27 +69,7 @@ Deno.test("Barrier.destroy() ends the waits for a worker that was terminated", a
 });
 
 Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, after what was placed", async () => {
-  const worker = barrierModule(`
-    self.onmessage = async ({ data: failed }) => {
-      self.onmessage = null;
-      self.onunhandledrejection = () => Atomics.store(failed, 0, 1);
-      const parent = Barrier.over(self, { role: "child" });
-      for (let i = 0; i < 1_000; i++) parent.place();
-      parent.place("last");
-      throw new Error("on purpose");
-    };
-  `);
-  const { code, stdout, stderr } = await runBarrierProgram(`
-    const worker = new Worker(${json(worker)}, { type: "module" });
-    const failed = new Int32Array(new SharedArrayBuffer(4));
-    worker.postMessage(failed);
-    const barrier = Barrier.over(worker);
-    while (Atomics.load(failed, 0) === 0); // so all of it arrives together
-    for (let i = 0; i < 1_001; i++) barrier.place();
-    console.log(await barrier.sync(), barrier.note);
-    console.log(await barrier.waitNext());
-    console.log(barrier.signal.reason.message);
-  `);
+  const { code, stdout, stderr } = await runBarrierOver("worker with an error");
   assertEquals(
     stdout,
     "true last\nfalse\nWorker failed: Uncaught (in promise) Error: on purpose\n",
@@ -102,21 +79,7 @@ Deno.test("Barrier.over() a Worker takes an uncaught error for a hang-up, after 
 });
 
 Deno.test("Barrier.over() a Worker keeps the program from an error after the worker's hang-up", async () => {
-  const worker = barrierModule(`
-    using parent = Barrier.over(self, { role: "child" });
-    parent.place();
-    await parent.waitNext();
-    throw new Error("on purpose");
-  `);
-  const { code, stdout, stderr } = await runBarrierProgram(`
-    const worker = new Worker(${json(worker)}, { type: "module" });
-    const failed = new Promise((resolve) =>
-      worker.addEventListener("error", resolve)
-    );
-    const barrier = Barrier.over(worker);
-    console.log(await barrier.placeAndSync(), await barrier.waitNext());
-    await failed;
-  `);
+  const { code, stdout, stderr } = await runBarrierOver("worker that hung up");
   assertEquals(stdout, "true false\n");
   assertStringIncludes(stderr, "Error: on purpose");
   assertEquals(code, 0);

@@ -75,15 +75,22 @@ export function barrierModule(body: string): string {
   return dataUrl(`import { Barrier } from ${BARRIER}; ${body}`);
 }
 
+/** The flags of a program whose barriers are over connections, or workers. */
+const OVER = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read", // a worker's imports need it
+  "--unstable-net", // for WebSocketStream
+];
+
 /** A program that is such a module. */
 export function barrierProgram(body: string, ...args: string[]): CommandLine {
-  const flags = [
-    "--no-prompt",
-    "--allow-net",
-    "--allow-read", // a worker's imports need it
-    "--unstable-net", // for WebSocketStream
-  ];
-  return [Deno.execPath(), "run", ...flags, barrierModule(body), ...args];
+  return [Deno.execPath(), "run", ...OVER, barrierModule(body), ...args];
+}
+
+/** Runs a program of `tests/testdata/barrier_over.ts` to its end. */
+export function runBarrierOver(...args: string[]): Promise<Output> {
+  return runTestdata("barrier_over.ts", args, OVER);
 }
 
 /** Runs such a program to its end. */
