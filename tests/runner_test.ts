@@ -25,10 +25,15 @@ Deno.test("divide() gives each file to one process, and the largest to different
     (_, i) => ({ path: `${i}`, size: i }),
   );
   assertEquals(divide(files), [
-    ["9", "6", "3", "0"],
-    ["8", "5", "2"],
-    ["7", "4", "1"],
+    ["9", "7", "5", "3", "1"],
+    ["8", "6", "4", "2", "0"],
   ]);
+});
+
+Deno.test("divide() begins with a file that takes long, whatever its size", () => {
+  const slow = { path: "tests/npm_consumer_test.ts", size: 1 };
+  const files = [2, 3, 4].map((size) => ({ path: `${size}`, size }));
+  assertEquals(divide([...files, slow]), [[slow.path, "4", "3", "2"]]);
 });
 
 Deno.test("divide() depends on nothing but the files", () => {

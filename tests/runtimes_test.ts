@@ -296,6 +296,27 @@ for (const { name, program } of RUNTIMES) {
     }
   }
 
+  test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (program) => {
+    const scenarios = Object.values(SCENARIOS);
+    const traces = await readTraces(ALL ? 60 : 150);
+    await withDrivenChildren(
+      program,
+      scenarios.length + traces.length,
+      async (children) => {
+        await Promise.all(
+          children.map((child, index) =>
+            index < scenarios.length
+              ? scenarios[index]!(child, child.barrier)
+              : replayOn(child, traces[index - scenarios.length]!)
+          ),
+        );
+      },
+    );
+  });
+
+  // What follows is the same in both releases of Node.
+  if (name === "Node 24" && !ALL) continue;
+
   test("inheritBarrier() and spawnWithBarrier() say what is missing", async (program) => {
     const path = await writeProgram(`
       import { inheritBarrier, spawnWithBarrier, runMain } from "./mod.mjs";
@@ -360,24 +381,6 @@ for (const { name, program } of RUNTIMES) {
       code: 0,
       stdout: "the child is ready\nover true\n",
     }, stderr);
-  });
-
-  test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (program) => {
-    const scenarios = Object.values(SCENARIOS);
-    const traces = await readTraces(ALL ? 60 : 150);
-    await withDrivenChildren(
-      program,
-      scenarios.length + traces.length,
-      async (children) => {
-        await Promise.all(
-          children.map((child, index) =>
-            index < scenarios.length
-              ? scenarios[index]!(child, child.barrier)
-              : replayOn(child, traces[index - scenarios.length]!)
-          ),
-        );
-      },
-    );
   });
 
   test('inheritBarrier() passes systemd\'s scenarios and traces over "stdio"', async (program) => {

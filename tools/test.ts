@@ -24,7 +24,29 @@ const ROOT = new URL("../", import.meta.url);
 const IMPORTS = "tools/test_files.ts";
 
 /** How many files a process runs at the most. */
-const FILES = 4;
+const FILES = 5;
+
+/** The files that take longest though others are larger, with the longest first. */
+const SLOW = [
+  "npm_consumer",
+  "foreign",
+  "spawn/child_process",
+  "peer",
+  "runtimes",
+  "cluster",
+  "readme",
+  "trace",
+  "dev",
+  "services",
+  "spawn_output",
+  "limits",
+  "spawn_output_kinds",
+  "spawn/ending",
+  "protocol",
+  "terminal",
+  "runtime/at_exit",
+  "spawn/run_main",
+].map((name) => `tests/${name}_test.ts`);
 
 /** After how many milliseconds a process is stopped: it has hung. */
 const DEADLINE = 20 * 60_000;
@@ -66,8 +88,10 @@ async function testFiles(directory: string): Promise<TestFile[]> {
 /** Divides files among as few processes as {@linkcode FILES} allows. */
 export function divide(files: readonly TestFile[]): string[][] {
   const count = Math.ceil(files.length / FILES);
-  // The longest take longest, so they are in different processes, and begin.
+  const slowness = (path: string) => SLOW.toReversed().indexOf(path);
+  // Those that take longest are in different processes, and begin.
   const sorted = files.toSorted((a, b) =>
+    slowness(b.path) - slowness(a.path) ||
     b.size - a.size || (a.path < b.path ? -1 : 1)
   ).map(({ path }) => path);
   return Array.from(
