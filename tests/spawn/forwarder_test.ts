@@ -4,10 +4,10 @@ import { assertEquals } from "@std/assert";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { PYTHON } from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
-import { json, parentModule, runParent } from "../_helpers/scripts.ts";
+import { PARENT, runTestdata, testdataCommand } from "../_helpers/scripts.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
 
-const { execPath } = Deno;
+const PROGRAMS = "forwarder.ts";
 
 for (const channel of CHANNELS) {
   Deno.test({
@@ -15,32 +15,9 @@ for (const channel of CHANNELS) {
       `BarrierProcess reports a full disk once over "${channel}", and takes the barriers`,
     ignore: Deno.build.os !== "linux",
     async fn() {
-      const place = channel === "fd" ? "echo up >&3" : "printf '\\036+up\\n'";
-      const script = `echo one; ${place}; read -r _ <&${
-        channel === "fd" ? 3 : 0
-      }; echo two; exit 3`;
-      const parent = parentModule(`
-        await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-          channel: "${channel}",
-        });
-        console.error("ready:", await child.ready());
-        child.place();
-        console.error("code:", (await child.status).code);
-        const { reason } = child.signal;
-        console.error(reason.message.replace(/\\d+ /, ""));
-        console.error(reason.cause.message);
-      `);
+      const deno = testdataCommand(PROGRAMS, ["full", channel]);
       const { stderr } = await run(
-        [
-          "sh",
-          "-c",
-          'exec "$@" >/dev/full',
-          "sh",
-          execPath(),
-          "run",
-          "-A",
-          parent,
-        ],
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", ...deno],
       );
       const lines = stderr.trimEnd().split("\n");
       const report =
@@ -57,14 +34,7 @@ for (const channel of CHANNELS) {
 }
 
 test("BarrierProcess does not mix the lines of two children that it forwards", async () => {
-  const { stdout } = await runParent(`
-    const print = (name) => spawnWithBarrier([
-      "sh",
-      "-c",
-      "yes " + name.repeat(70) + " | head -n 20000",
-    ]).status;
-    await Promise.all(["a", "b", "c"].map(print));
-  `);
+  const { stdout } = await runTestdata(PROGRAMS, ["lines"], PARENT);
   const lines = stdout.split("\n");
   assertEquals(lines.pop(), "");
   assertEquals(lines.length, 60_000);
@@ -83,19 +53,6 @@ for (const way of Object.keys(PERMISSIONS)) {
       `BarrierProcess loses nothing that it forwards to a non-blocking stdout, ${way}`,
     ignore: !IS_UNIX || PYTHON === undefined,
     async fn() {
-      // The first child prints more than a pipe holds, the others no whole line.
-      const print = (length: number, name: string) =>
-        `spawnWithBarrier(["sh", "-c", ${
-          json(`head -c ${length} /dev/zero | tr '\\0' ${name}`)
-        }])`;
-      const parent = parentModule(`
-      const first = ${print(200_000, "z")};
-      await first.exited;
-      const children = [first, ${print(600, "a")}, ${print(600, "b")}];
-      await Promise.all(children.map((child) => child.exited));
-      Deno.removeSync(Deno.args[0]); // now the reader begins
-      await Promise.all(children.map((child) => child.status));
-    `);
       const file = await Deno.makeTempFile();
       const nonBlocking =
         "import os, sys; os.set_blocking(1, False); os.execvp(sys.argv[1], sys.argv[1:])";
@@ -105,7 +62,7 @@ for (const way of Object.keys(PERMISSIONS)) {
         '"$@" | { while [ -e "$file" ]; do sleep 0.01; done; cat; }',
         "sh",
         ...[...PYTHON!, "-c", nonBlocking],
-        ...[execPath(), "run", ...PERMISSIONS[way]!, parent, file],
+        ...testdataCommand(PROGRAMS, ["pieces", file], PERMISSIONS[way]),
       ], { env: { file } });
       const counts = ["z", "a", "b"].map((name) =>
         stdout.split(name).length - 1

@@ -4,9 +4,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { descriptors, launch } from "../../src/spawn/launch.ts";
 import { spawnWithBarrier } from "../../mod.ts";
 import { resolve } from "../../src/spawn/options.ts";
-import { run } from "../_helpers/run.ts";
-import { json, parentModule } from "../_helpers/scripts.ts";
+import { runTestdata, testdata } from "../_helpers/scripts.ts";
 import { test } from "../_helpers/unix.ts";
+
+const PROGRAMS = "launch.ts";
 
 /** The child's descriptors, as Node calls them. */
 function descriptorsOf(options: object, own?: number): string {
@@ -43,20 +44,8 @@ test("descriptors() gives a child another pipe in place of this process's own ch
 
 for (const channel of ["fd:4", "stdio"]) {
   test(`launch() keeps a grandchild over "${channel}" from reading what is for its parent`, async () => {
-    const script = "cat <&3; echo nothing";
-    const child = parentModule(`
-      const barrier = await inheritBarrier();
-      barrier.place();
-      const grandchild = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-        channel: ${json(channel)},
-        stdout: "piped",
-        stderr: "null",
-      });
-      const output = await grandchild.stdout.text();
-      await barrier.waitNext();
-      barrier.place(\`\${output.trim()}, but \${barrier.note} for its parent\`);
-    `);
-    await using process = spawnWithBarrier(child, {
+    await using process = spawnWithBarrier(testdata(PROGRAMS), {
+      args: ["child", channel],
       permissions: { run: true, env: true },
     });
     await process.receive();
@@ -69,21 +58,7 @@ for (const channel of ["fd:4", "stdio"]) {
 }
 
 test("descriptors() has the null device for a stdin that is this process's channel", async () => {
-  const [launchUrl, stdioUrl] = ["spawn/launch.ts", "channels/stdio.ts"].map(
-    (file) => json(import.meta.resolve(`../../src/${file}`)),
-  );
-  const { stdout } = await run([
-    Deno.execPath(),
-    "eval",
-    `
-      import { descriptors } from ${launchUrl};
-      import { StdioChannel } from ${stdioUrl};
-      const streams = { stdin: "inherit", stdout: "null", stderr: "null" };
-      console.log(descriptors({ fd: 3, ...streams }).join(" "));
-      new StdioChannel();
-      console.log(descriptors({ fd: 3, ...streams }).join(" "));
-    `,
-  ]);
+  const { stdout } = await runTestdata(PROGRAMS, ["stdin"]);
   assertEquals(
     stdout,
     "inherit ignore ignore pipe\nignore ignore ignore pipe\n",

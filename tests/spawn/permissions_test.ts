@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { permissionFlags } from "../../src/spawn/permissions.ts";
-import { runParent } from "../_helpers/scripts.ts";
+import { runTestdata } from "../_helpers/scripts.ts";
 
 Deno.test("permissionFlags() spells permissions as flags", () => {
   const cases: [permissions: unknown, flags: string[]][] = [
@@ -101,25 +101,12 @@ Deno.test("permissionFlags() ignores what stands on Object.prototype", () => {
 });
 
 Deno.test('permissionFlags() throws for "inherit" unless this process has all of it', async () => {
-  const module = import.meta.resolve("../../src/spawn/permissions.ts");
-  const { stdout } = await runParent(
-    `
-    const { permissionFlags } = await import("${module}");
-    for (const kind of ["sys", "read", "net"]) {
-      try {
-        console.log(permissionFlags({ [kind]: "inherit" })[1]);
-      } catch (error) {
-        console.log(error.name, error.message);
-      }
-    }
-    `,
-    [
-      "--allow-sys",
-      "--allow-read=/tmp",
-      "--allow-net",
-      "--deny-net=a",
-    ],
-  );
+  const flags = ["--allow-sys", "--allow-read=/tmp", "--allow-net"];
+  const { stdout } = await runTestdata("inherited_permissions.ts", [], [
+    "--no-prompt",
+    ...flags,
+    "--deny-net=a",
+  ]);
   const refused = (kind: string) =>
     `TypeError Cannot spawn a child: it cannot inherit the permission "${kind}", which this process does not have in full; list the values to grant instead\n`;
   assertEquals(stdout, `--allow-sys\n${refused("read")}${refused("net")}`);

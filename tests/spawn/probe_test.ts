@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { AnswerError, FinalProbeError, Probe } from "../../src/spawn/probe.ts";
 import { run } from "../_helpers/run.ts";
-import { dataUrl, json } from "../_helpers/scripts.ts";
+import { dataUrl, json, runTestdata } from "../_helpers/scripts.ts";
 
 /** A signal for a probe that ends by itself. */
 const { signal: NEVER } = new AbortController();
@@ -139,48 +139,24 @@ Deno.test("Probe.run() does not call the function once the signal is aborted", a
   assertEquals(tries, 0);
 });
 
-/** Runs a program that has `Probe`, after its first line replaced timers. */
-async function runProbe(before: string, body: string): Promise<string> {
-  const probe = json(import.meta.resolve("../../src/spawn/probe.ts"));
-  const { code, stdout, stderr } = await run([
-    Deno.execPath(),
-    "run",
-    "--allow-read",
-    dataUrl(`${before}; const { Probe } = await import(${probe}); ${body}`),
-  ], { signal: AbortSignal.timeout(30_000) });
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  return stdout;
-}
-
 Deno.test("Probe.run() doubles its pauses up to the longest", async () => {
-  const before = `
-    const pauses = [];
-    const { setTimeout } = globalThis;
-    globalThis.setTimeout = (run, ms) => {
-      pauses.push(ms);
-      return setTimeout(run);
-    };
-  `;
-  const body = `
-    for (const options of [{}, { pauseMax: 1_000 }]) {
-      let tries = 0;
-      const probe = new Probe(() => ++tries > 6, options);
-      setInterval(() => {}); // which keeps the loop alive
-      await probe.run(new AbortController().signal);
-      console.log(pauses.splice(0).join());
-    }
-    Deno.exit();
-  `;
+  const { stdout } = await runTestdata("delays.ts", ["probe"]);
   assertEquals(
-    await runProbe(before, body),
+    stdout,
     "100,100,100,100,100,100\n100,200,400,800,1000,1000\n",
   );
 });
 
 Deno.test("Probe.run() does not keep the event loop alive", async () => {
-  const body = `
+  const probe = json(import.meta.resolve("../../src/spawn/probe.ts"));
+  const program = dataUrl(`
+    import { Probe } from ${probe};
     new Probe(() => false).run(new AbortController().signal);
     console.log("nothing more to do");
-  `;
-  assertEquals(await runProbe("", body), "nothing more to do\n");
+  `);
+  const output = await run([Deno.execPath(), "run", program], {
+    signal: AbortSignal.timeout(30_000),
+  });
+  const stdout = "nothing more to do\n";
+  assertEquals(output, { code: 0, stdout, stderr: "" });
 });

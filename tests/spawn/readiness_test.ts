@@ -20,7 +20,13 @@ import {
 import { CHANNELS } from "../_helpers/driver.ts";
 import { isPending } from "../_helpers/event_loop.ts";
 import { run } from "../_helpers/run.ts";
-import { childModule, dataUrl, json, shell } from "../_helpers/scripts.ts";
+import {
+  childModule,
+  dataUrl,
+  json,
+  runTestdata,
+  shell,
+} from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { test } from "../_helpers/unix.ts";
 
@@ -49,35 +55,17 @@ test("BarrierProcess.ready() called three times at once gets three notes in orde
 });
 
 /** The delays of the timers that `ready()` makes in a program of its own. */
-async function timersOfReady(options: string): Promise<number[]> {
-  const module = json(import.meta.resolve("../../mod.ts"));
-  const { stdout } = await run([
-    Deno.execPath(),
-    "run",
-    "--allow-all",
-    dataUrl(`
-      const delays = [];
-      const { setTimeout } = globalThis;
-      globalThis.setTimeout = (callback, ms) => {
-        delays.push(ms ?? 0);
-        return setTimeout(callback, ms);
-      };
-      const { spawnWithBarrier } = await import(${module});
-      await using child = spawnWithBarrier(["sh", "-c", "echo >&3; exec cat"]);
-      delays.length = 0;
-      await child.ready(${options});
-      console.log(JSON.stringify(delays));
-    `),
-  ]);
+async function timersOfReady(...timeout: string[]): Promise<number[]> {
+  const { stdout } = await runTestdata("delays.ts", ["ready", ...timeout]);
   return JSON.parse(stdout);
 }
 
 test("BarrierProcess.ready() waits a minute by default", async () => {
-  assertEquals(await timersOfReady(""), [60_000]);
+  assertEquals(await timersOfReady(), [60_000]);
 });
 
 test("BarrierProcess.ready() waits without a limit for Infinity", async () => {
-  assertEquals(await timersOfReady("{ timeout: Infinity }"), []);
+  assertEquals(await timersOfReady("Infinity"), []);
 });
 
 const IDLE = "exec sleep 1000";

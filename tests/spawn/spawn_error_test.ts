@@ -14,7 +14,7 @@ import { openDescriptors } from "../_helpers/descriptors.ts";
 import { CHANNELS } from "../_helpers/driver.ts";
 import { HAS_PRELOAD, isInstalled } from "../_helpers/programs.ts";
 import { run } from "../_helpers/run.ts";
-import { json, runParent } from "../_helpers/scripts.ts";
+import { runTestdata, testdataCommand } from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "../_helpers/unix.ts";
 
@@ -219,28 +219,13 @@ Deno.test({
 
 // What this process may not do
 
-const REPORT = `
-  const report = (command, options) => {
-    try {
-      spawnWithBarrier(command, options);
-    } catch (error) {
-      console.log(error.name, error.message);
-    }
-  };
-`;
+const PROGRAMS = "spawn_error.ts";
 
 (HAS_PRELOAD ? Deno.test.ignore : test)(
   "spawnWithBarrier() throws NotCapable where it may not run the command",
   async () => {
-    const { stdout } = await runParent(
-      `${REPORT}
-    report(["sh"]);
-    report(["true"], { env: { LD_PRELOAD: "x" } });
-    Deno.permissions.revokeSync({ name: "run" });
-    report(["true"]);
-    `,
-      ["--allow-env", "--allow-run=true"],
-    );
+    const flags = ["--no-prompt", "--allow-env", "--allow-run=true"];
+    const { stdout } = await runTestdata(PROGRAMS, ["forbidden"], flags);
     const [sh, preload, revoked] = stdout.split("\n");
     const requires = (command: string) =>
       `NotCapable Cannot spawn "${command}": requires `;
@@ -258,19 +243,9 @@ Deno.test({
     await using directory = await TempDir.make();
     const tool = `${directory.path}/tool`;
     await Deno.writeTextFile(tool, "#!/no/such\n", { mode: 0o755 });
-    const parent = `${directory.path}/parent.ts`;
-    const library = json(import.meta.resolve("../../mod.ts"));
-    await Deno.writeTextFile(
-      parent,
-      `
-      import { spawnWithBarrier } from ${library};
-      ${REPORT}
-      report([${json(tool)}]);
-      report(["no-such-command"], { cwd: "/no/such" });
-      `,
-    );
-    const command =
-      `timeout 30 '${Deno.execPath()}' run --quiet --allow-env --allow-run '${parent}'`;
+    const flags = ["--quiet", "--allow-env", "--allow-run"];
+    const parent = testdataCommand(PROGRAMS, ["missing", tool], flags);
+    const command = `timeout 30 ${parent.map((arg) => `'${arg}'`).join(" ")}`;
     const { stdout } = await run(["script", "-qec", command, "/dev/null"]);
     assertEquals(
       stdout.replaceAll("\r\n", "\n"),

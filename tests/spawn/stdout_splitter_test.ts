@@ -10,7 +10,7 @@ import { spawnWithBarrier } from "../../mod.ts";
 import { SSHD, Sshd } from "../_helpers/sshd.ts";
 import { isInstalled } from "../_helpers/programs.ts";
 import { pieces } from "../_helpers/pieces.ts";
-import { dataUrl, json, runParent, shell } from "../_helpers/scripts.ts";
+import { json, runParent, shell, testdata } from "../_helpers/scripts.ts";
 import { TempDir } from "../_helpers/temp_dir.ts";
 import { test } from "../_helpers/unix.ts";
 
@@ -185,20 +185,11 @@ Deno.test("StdoutSplitter holds back no output that cannot become a line", () =>
 // Real processes
 
 test('Barrier over "stdio" is not broken by a dependency or a helper that prints', async () => {
-  const inherit = json(import.meta.resolve("../../inherit.ts"));
-  const dependency = json(dataUrl('console.log("imported");'));
-  await using child = spawnWithBarrier(
-    dataUrl(`
-      import ${dependency};
-      import { inheritBarrier } from ${inherit};
-      const barrier = await inheritBarrier({ channel: "stdio" });
-      await new Deno.Command("sh", { args: ["-c", "printf 'helper\\\\nab'"], stdout: "inherit" }).spawn().status;
-      barrier.place("half a line before");
-      console.log("c");
-      barrier.place("done");
-    `),
-    { channel: "stdio", permissions: { run: true }, stdout: "piped" },
-  );
+  await using child = spawnWithBarrier(testdata("printing_over_stdio.ts"), {
+    channel: "stdio",
+    permissions: { run: true },
+    stdout: "piped",
+  });
   assertEquals(await Array.fromAsync(child), ["half a line before", "done"]);
   assertEquals(await child.stdout.text(), "imported\nhelper\nabc\n");
 });
