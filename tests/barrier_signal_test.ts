@@ -116,12 +116,11 @@ Deno.test("BarrierAbortedError can be constructed where Error.prototype is froze
     const [parent, child] = Barrier.pair();
     child.abort("disk full");
     await parent.waitAbortion();
-    const { name, message } = parent.signal.reason;
-    console.log(name, message);
+    console.log(String(parent.signal.reason));
   `);
   assertEquals(
     [stdout, stderr],
-    ["BarrierAbortedError Barrier aborted by the peer: disk full\n", ""],
+    ["BarrierAbortedError: Barrier aborted by the peer: disk full\n", ""],
   );
 });
 

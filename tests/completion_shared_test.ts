@@ -14,7 +14,7 @@ import { deadline } from "@std/async";
 import fc from "npm:fast-check@4.11.0";
 import { Completion, SharedCompletion } from "../completion.ts";
 import { type Output, run } from "./_helpers/run.ts";
-import { dataUrl } from "./_helpers/scripts.ts";
+import { testdataCommand } from "./_helpers/scripts.ts";
 import { test as unixTest } from "./_helpers/unix.ts";
 import { assertTimesOut, countedSignal } from "./_helpers/signals.ts";
 
@@ -63,20 +63,8 @@ function start(
 }
 
 /** Runs a program of its own to its end. */
-function runProgram(body: string): Promise<Output> {
-  const library = import.meta.resolve("../completion.ts");
-  const worker = import.meta.resolve("./testdata/shared_worker.ts");
-  const source = `
-    import { completeAndExit, SharedCompletion } from "${library}";
-    const completion = new SharedCompletion();
-    function start(call) {
-      const worker = new Worker("${worker}", { type: "module" });
-      worker.postMessage({ buffer: completion.buffer, call });
-      return worker;
-    }
-    ${body}
-  `;
-  return run([Deno.execPath(), "run", "--allow-read", dataUrl(source)], {
+function runProgram(...args: string[]): Promise<Output> {
+  return run(testdataCommand("completion_shared.ts", args, ["--allow-read"]), {
     env: { NO_COLOR: "1" },
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
   });
@@ -255,12 +243,7 @@ Deno.test("SharedCompletion.wait() with AbortSignal.timeout() takes none", async
 });
 
 Deno.test("SharedCompletion.wait() keeps the process alive until another thread completes", async () => {
-  const output = await runProgram(`
-    const worker = start("complete");
-    await completion.wait();
-    worker.terminate();
-    console.log("gone");
-  `);
+  const output = await runProgram("thread");
   assertEquals(output, {
     code: 0,
     stdout: "gone\n",
@@ -269,11 +252,7 @@ Deno.test("SharedCompletion.wait() keeps the process alive until another thread 
 });
 
 Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
-  const output = await runProgram(`
-    Deno.unrefTimer(setTimeout(() => completion.complete(), 10));
-    await completion.wait();
-    console.log("gone");
-  `);
+  const output = await runProgram("timer");
   assertEquals(output, {
     code: 0,
     stdout: "gone\n",
@@ -282,35 +261,15 @@ Deno.test("SharedCompletion.wait() alone keeps the process alive", async () => {
 });
 
 Deno.test("SharedCompletion.wait() in a loop makes one timer, and lets the process end", async () => {
-  const library = import.meta.resolve("../completion.ts");
-  const program = dataUrl(`
-    const { setInterval } = globalThis;
-    let timers = 0;
-    globalThis.setInterval = (...args) => (timers++, setInterval(...args));
-    const { SharedCompletion } = await import("${library}");
-
-    const completion = new SharedCompletion();
-    async function round() {
-      const waiting = completion.wait();
-      completion.complete();
-      await waiting;
-    }
-    for (let i = 0; i < 10; i++) await round();
-    console.log(timers);
-  `);
-  const output = await run([Deno.execPath(), "run", "--allow-read", program], {
+  const program = testdataCommand("counted_intervals.ts", [], []);
+  const output = await run(program, {
     signal: AbortSignal.timeout(60_000), // one that hangs has failed
   });
   assertEquals(output, { code: 0, stdout: "1\n", stderr: "" });
 });
 
 Deno.test("SharedCompletion.wait() that was canceled lets the process end", async () => {
-  const output = await runProgram(`
-    const controller = new AbortController();
-    const wait = completion.wait({ signal: controller.signal });
-    setTimeout(() => controller.abort("cancelled"));
-    await wait.catch(console.log);
-  `);
+  const output = await runProgram("cancel");
   assertEquals(output, {
     code: 0,
     stdout: "cancelled\n",
@@ -319,20 +278,10 @@ Deno.test("SharedCompletion.wait() that was canceled lets the process end", asyn
 });
 
 for (
-  const [what, call] of [
-    ["was cancelled", "controller.abort()"],
-    ["was served", "completion.complete(); completion.tryWait()"],
-  ]
+  const what of ["was cancelled", "was served"]
 ) {
   Deno.test(`SharedCompletion.wait() that ${what} while a first timer was made lets Deno exit`, async () => {
-    const output = await runProgram(`
-      addEventListener("load", () => {
-        const controller = new AbortController();
-        queueMicrotask(() => { ${call} });
-        const { signal } = controller;
-        completion.wait({ signal }).catch(() => {}).then(() => console.log("gone"));
-      });
-    `);
+    const output = await runProgram("first timer", what);
     assertEquals(output, { code: 0, stdout: "gone\n", stderr: "" });
   });
 }
@@ -469,11 +418,7 @@ Deno.test("SharedCompletion.complete() saturates", () => {
 
 Deno.test("completeAndExit() in a worker ends that worker alone, and no code runs there after it", async () => {
   // The process lives until the worker has ended.
-  const output = await runProgram(`
-    start("completeAndExit");
-    await completion.wait();
-    console.log("gone");
-  `);
+  const output = await runProgram("exit of a thread");
   assertEquals(output, {
     code: 0,
     stdout: "done false\ngone\n",
@@ -482,15 +427,7 @@ Deno.test("completeAndExit() in a worker ends that worker alone, and no code run
 });
 
 Deno.test("completeAndExit() in the main thread ends the process", async () => {
-  const output = await runProgram(`
-    addEventListener("unload", () => console.log("done", completion.done));
-    queueMicrotask(() => console.log("a microtask ran"));
-    try {
-      completeAndExit(completion, 3);
-    } finally {
-      console.log("the block went on");
-    }
-  `);
+  const output = await runProgram("exit");
   assertEquals(output, {
     code: 3,
     stdout: "done false\n",

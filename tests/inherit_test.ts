@@ -151,11 +151,10 @@ Deno.test({
 test("inheritBarrier() rejects for a channel that cannot be", async () => {
   const { stderr } = await runParent(
     `
+    const print = ({ name, message }) => console.error(name, message);
     for (const channel of ["tcp:80", "fd:", "fd:-1", "fd:9999999"]) {
       Deno.env.set("BARRIER_CHANNEL", channel);
-      await inheritBarrier().catch((error) =>
-        console.error(error.name, error.message)
-      );
+      await inheritBarrier().catch(print);
     }
     `,
     ["--allow-env"],

@@ -15,7 +15,7 @@ import { dirname } from "node:path";
 import { LIBRARY, libraryFiles } from "./_helpers/library.ts";
 import { isInstalled } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
-import { json, startParent } from "./_helpers/scripts.ts";
+import { PARENT, startTestdata } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
@@ -96,19 +96,7 @@ Deno.test({
 });
 
 test("BarrierProcess goes on and ends while nobody reads this process's stdout", async () => {
-  const parent = startParent(`
-    {
-      await using child = spawnWithBarrier([
-        "sh", "-c", ${
-    json("head -c 1000000 /dev/zero; echo done >&3; read -r _ <&3")
-  },
-      ], { stopGracePeriod: 100 });
-      console.error(await child.ready());
-      child.place();
-    }
-    console.error("ended");
-    Deno.exit();
-  `);
+  const parent = startTestdata("unread_parent.ts", [], PARENT);
   assertEquals(await parent.stderr.text(), "done\nended\n");
   await Promise.all([parent.stdout.cancel(), parent.stdin.close()]);
   assertEquals((await parent.status).code, 0);

@@ -152,9 +152,7 @@ for (
   Deno.test(`Importing ${module} looks at no global that is loaded lazily`, async () => {
     const source = `
       for (const name of ${json(LAZY_GLOBALS)}) {
-        Object.defineProperty(globalThis, name, {
-          get: () => console.log(name),
-        });
+        Object.defineProperty(globalThis, name, { get: () => console.log(name) });
       }
       await import(${json(import.meta.resolve(`../${module}`))});
     `;

@@ -20,6 +20,7 @@ import {
   json,
   parentModule,
   runParent,
+  runTestdata,
   shell,
 } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
@@ -199,20 +200,7 @@ for (
   ] as const
 ) {
   test(`inheritBarrier() rejects for BARRIER_CHANNEL=${json(channel)}, and the process goes on`, async () => {
-    const { code, stderr } = await runParent(
-      `
-      Deno.env.set("BARRIER_CHANNEL", ${json(channel)});
-      await inheritBarrier().catch((error) =>
-        console.error(error.name, error.message)
-      );
-      // Deno would panic here if it had lost a descriptor of its own.
-      const { code } = await new Deno.Command("true").output();
-      Deno.addSignalListener("SIGUSR1", () => Deno.exit(code));
-      Deno.kill(Deno.pid, "SIGUSR1");
-      await new Promise((resolve) => setTimeout(resolve, 60_000));
-      `,
-      ["--allow-all"],
-    );
+    const { code, stderr } = await runTestdata("invalid_channel.ts", [channel]);
     assertStringIncludes(stderr, message);
     assertFalse(stderr.includes("\u202e") || stderr.includes("\x1b[31m"));
     assertEquals(code, 0);

@@ -5,7 +5,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { type SpawnModuleOptions, spawnWithBarrier } from "../mod.ts";
 import { knowsInherited } from "./_helpers/programs.ts";
-import { childModule, inheritingModule, shell } from "./_helpers/scripts.ts";
+import {
+  childModule,
+  inheritingModule,
+  shell,
+  testdata,
+} from "./_helpers/scripts.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 test("spawnWithBarrier() passes arguments on", async () => {
@@ -64,22 +69,10 @@ async function granted(
   permissions: SpawnModuleOptions["permissions"],
   denoArgs: string[] = [],
 ): Promise<string> {
-  await using child = spawnWithBarrier(
-    childModule(
-      "fd",
-      `
-      const query = (descriptor) =>
-        Deno.permissions.querySync(descriptor).state === "granted";
-      const kinds = ["env", "ffi", "net", "read", "run", "sys", "write"];
-      barrier.place([
-        ...kinds.filter((name) => query({ name })),
-        query({ name: "read", path: "/tmp/a b" }) ? "/tmp/a b" : "",
-        query({ name: "net", host: "localhost:80" }) ? "localhost:80" : "",
-      ].filter((word) => word).join(" "));
-      `,
-    ),
-    { ...permissions ? { permissions } : {}, denoArgs },
-  );
+  await using child = spawnWithBarrier(testdata("granted.ts"), {
+    ...permissions ? { permissions } : {},
+    denoArgs,
+  });
   assert(await child.waitNext());
   return child.note!;
 }

@@ -16,36 +16,25 @@ import {
   spawnWithBarrier,
 } from "../mod.ts";
 import { isPending } from "./_helpers/event_loop.ts";
-import { json, runParent, shell } from "./_helpers/scripts.ts";
+import { PARENT, runParent, runTestdata, shell } from "./_helpers/scripts.ts";
 import { TempDir } from "./_helpers/temp_dir.ts";
 import { test } from "./_helpers/unix.ts";
 
-const OUTPUTS: readonly BarrierOutput[] = [
+const PROGRAMS = "ready_line.ts";
+
+const OUTPUTS = [
   "forward",
   "piped",
   "inherit",
   "null",
-];
+] as const satisfies readonly BarrierOutput[];
 
 test("spawnWithBarrier() finds a readyLine with each kind of stdout and stderr", async () => {
-  const { code, stdout } = await runParent(`
-    const found = [];
-    const outputs = ${json(OUTPUTS)};
-    for (const stdout of outputs) {
-      for (const stderr of outputs) {
-        if (stdout === "inherit" && stderr === "inherit") continue;
-        for (const fd of [1, 2]) {
-          if ([stdout, stderr][fd - 1] === "inherit") continue;
-          await using child = spawnWithBarrier(
-            ["sh", "-c", \`echo starting >&\${fd}; echo ready on \${fd} >&\${fd}; exec sleep 1000\`],
-            { readyLine: /ready on (\\w+)/, stdout, stderr },
-          );
-          found.push([stdout, stderr, fd, await child.ready()].join());
-        }
-      }
-    }
-    console.log("found", found.join(" "));
-  `);
+  const { code, stdout } = await runTestdata(
+    PROGRAMS,
+    ["outputs", ...OUTPUTS],
+    PARENT,
+  );
   assertEquals(code, 0);
   const expected = OUTPUTS.flatMap((stdout) =>
     OUTPUTS.flatMap((stderr) =>
@@ -58,23 +47,7 @@ test("spawnWithBarrier() finds a readyLine with each kind of stdout and stderr",
 });
 
 test('spawnWithBarrier() finds a readyLine over "stdio" next to barriers', async () => {
-  const { stdout } = await runParent(`
-    const script = "printf 'rea'; printf 'dy\\\\n'; printf '\\\\036+placed\\\\n'; read -r _";
-    for (const stdout of ["forward", "piped", "null"]) {
-      await using child = spawnWithBarrier(["sh", "-c", script], {
-        channel: "stdio",
-        stdout,
-        readyLine: /^ready$/,
-      });
-      const notes = [];
-      for await (const note of child) {
-        notes.push(note);
-        if (notes.length === 2) break;
-      }
-      await child.stop(); // what it printed is written
-      console.log(stdout, notes.join());
-    }
-  `);
+  const { stdout } = await runTestdata(PROGRAMS, ["stdio"], PARENT);
   assertEquals(
     stdout,
     "ready\nforward ready,placed\npiped ready,placed\nnull ready,placed\n",
@@ -148,19 +121,7 @@ test("spawnWithBarrier() cuts a readyLine to what a note holds, also of a megaby
 });
 
 test("spawnWithBarrier() holds little of a line of 100 MB that it looks at", async () => {
-  const { stdout } = await runParent(
-    `
-    const before = Deno.memoryUsage().rss;
-    const script = "head -c 100000000 /dev/zero | tr '\\\\0' x; echo; echo ready";
-    const child = spawnWithBarrier(["sh", "-c", script], {
-      readyLine: /^ready$/,
-      stdout: "null",
-    });
-    await child.ready();
-    console.log(Deno.memoryUsage().rss - before);
-    `,
-    ["--allow-all"],
-  );
+  const { stdout } = await runTestdata(PROGRAMS, ["memory"]);
   assertLess(Number(stdout), 60_000_000);
 });
 
@@ -276,9 +237,8 @@ test("BarrierProcess.ready() throws for a timeout that is none", async () => {
 
 test("spawnWithBarrier() forwards stderr with a readyLine, in the order of what is printed", async () => {
   const { stderr } = await runParent(`
-    const child = spawnWithBarrier(["sh", "-c", "echo ready >&2; exec sleep 1000"], {
-      readyLine: /ready/,
-    });
+    const script = "echo ready >&2; exec sleep 1000";
+    const child = spawnWithBarrier(["sh", "-c", script], { readyLine: /ready/ });
     await child.ready();
     console.error("it is");
     child.kill();

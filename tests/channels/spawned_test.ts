@@ -8,9 +8,7 @@ test("SpawnedChannel.ref() keeps the process alive after the socket was destroye
   // The child is unreferenced, so only the pending wait keeps the parent alive.
   const { stdout } = await runParent(`
     const script = "exec 3>&-; echo closed; sleep 0.5; echo ready";
-    const child = spawnWithBarrier(["sh", "-c", script], {
-      readyLine: /closed|ready/,
-    });
+    const child = spawnWithBarrier(["sh", "-c", script], { readyLine: /closed|ready/ });
     child.unref();
     await child.waitNext();
     child.waitNext().then((result) => console.log(result, child.note));

@@ -125,8 +125,7 @@ for (
       for (let result = true; result;) {
         barrier.place();
         result = await barrier.waitNext();
-        const { note, signal } = barrier;
-        console.error(result, result ? note : signal.reason.message);
+        console.error(result, result ? barrier.note : barrier.signal.reason.message);
       }
       `,
     );

@@ -1,0 +1,23 @@
+// Copyright 2026 the @ipc/barrier authors. MIT license.
+
+// Prints how many timers waits in a loop make. It replaces setInterval() before the
+// library is loaded. So it imports that itself.
+
+const { setInterval } = globalThis;
+let timers = 0;
+Object.assign(globalThis, {
+  setInterval(...args: Parameters<typeof setInterval>) {
+    timers++;
+    return setInterval(...args);
+  },
+});
+const { SharedCompletion } = await import("../../completion.ts");
+
+const completion = new SharedCompletion();
+for (let i = 0; i < 10; i++) {
+  const waiting = completion.wait();
+  completion.complete();
+  await waiting;
+}
+console.log(timers);
+export {};
