@@ -878,6 +878,9 @@ export const MUTATIONS: readonly Mutation[] = [
     ['globalThis.removeEventListener("unload", onUnload);', ""],
     ["Promise.allSettled(", "Promise.all("],
   ]),
+  ...faults("src/spawn/streams.ts", ["spawn/streams"], [
+    ["return false;", "return true;", "a child fills its parent's memory"],
+  ]),
   ...faults("src/spawn/run_main.ts", ["spawn/run_main"], [
     ["if (!stop.signal.aborted) throw error;", "throw error;"],
     ["|| seen.has(error)", ""],

@@ -23,10 +23,12 @@ export class Streams {
   readonly #sockets: readonly Socket[];
   /** The outputs whose lines come before a barrier on a descriptor. */
   readonly #heard: ChildOutput[];
-  /** Resolves when what has arrived on a descriptor is delivered. */
+  /** What has arrived on a descriptor, and waits for the output before it. */
+  #arrived: Uint8Array[] = [];
+  /** Resolves when that is delivered. */
   #receiving: Promise<void> = Promise.resolve();
-  /** Whether the channel has a descriptor of its own. */
-  readonly #hasSocket: boolean;
+  /** The descriptor, if the channel has one of its own. */
+  readonly #socket: Socket | undefined;
   /** The stdin that this process closes at the exit. */
   readonly #input: Launched["stdin"];
 
@@ -41,7 +43,7 @@ export class Streams {
       this.channel.deliver(messages);
     const socket = launched.socket &&
       readDirectly(launched.socket, (bytes) => this.#receive(bytes));
-    this.#hasSocket = socket !== undefined;
+    this.#socket = socket;
     this.stdout = launched.stdout && new ChildOutput({
       source: launched.stdout,
       kind: stdout,
@@ -78,16 +80,24 @@ export class Streams {
    * Delivers what has arrived on a descriptor of its own, after the lines that
    * were printed before it: they come through other pipes.
    *
-   * @returns Whether to go on reading.
+   * @returns Whether to go on reading. Otherwise, a child that writes without a
+   * pause would fill this process's memory.
    */
   #receive(bytes: Uint8Array): boolean {
     if (this.#heard.length === 0) return this.channel.receive(bytes);
-    const copy = bytes.slice();
-    this.#receiving = this.#receiving.then(async () => {
-      await Promise.all(this.#heard.map((output) => output.catchUp()));
-      this.channel.receive(copy);
-    });
-    return this.channel.goesOn();
+    const count = this.#arrived.push(bytes.slice());
+    if (count === 1) {
+      this.#receiving = this.#receiving.then(() => this.#deliverArrived());
+    }
+    return false;
+  }
+
+  async #deliverArrived(): Promise<void> {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    await Promise.all(this.#heard.map((output) => output.catchUp()));
+    for (const bytes of arrived) this.channel.receive(bytes);
+    if (this.channel.goesOn()) this.#socket!.resume();
   }
 
   get #outputs(): ChildOutput[] {
@@ -120,7 +130,7 @@ export class Streams {
    */
   async channelEnded(): Promise<void> {
     await this.channel.ended;
-    if (!this.#hasSocket) await this.stdout!.ended;
+    if (!this.#socket) await this.stdout!.ended;
     await this.#receiving;
   }
 
