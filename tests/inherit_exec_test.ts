@@ -57,7 +57,7 @@ for (
   const variables = pattern.exec(PROTOCOL)![1]!.trim().replaceAll("\n", " ");
 
   Deno.test({
-    name: `PROTOCOL.md shows that inheritBarrier() ${what} with ${variables}`,
+    name: `PROTOCOL.md shows when inheritBarrier() ${what}`,
     ignore: ignore || !knowsInherited(),
     fn: async () => {
       const body = `

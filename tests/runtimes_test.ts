@@ -260,7 +260,7 @@ for (const { name, program } of RUNTIMES) {
 
     if (channel !== "stdio") continue;
     testReport(
-      "Barrier.place() arrives after what was printed before inheritBarrier()",
+      "Barrier.place() arrives after output before inheritBarrier()",
       ({ early }) => assertEquals(early, LINES),
     );
     testReport(

@@ -29,7 +29,7 @@ import { test } from "./_helpers/unix.ts";
 // Modules
 
 for (const spelling of ["plugin.ts", "./plugin.ts", "/", "file:"] as const) {
-  Deno.test(`spawnWithBarrier() runs no task or script in place of a module that is missing, named by ${spelling}`, async () => {
+  Deno.test(`spawnWithBarrier() runs no task or script in place of a missing module ${spelling}`, async () => {
     await using directory = await TempDir.make();
     const path = `${directory.path}/plugin.ts`;
     const url = new URL(`file://${path}`).href;
@@ -117,7 +117,7 @@ for (
       ["dynamic", "npm:no-such-package@1"],
     ] as const
   ) {
-    Deno.test(`spawnWithBarrier() with ${what} keeps a module from importing what is not there, in a ${how} import`, async () => {
+    Deno.test(`spawnWithBarrier() with ${what} lets a ${how} import load nothing new`, async () => {
       await using directory = await TempDir.make();
       {
         await using child = spawnWithBarrier(

@@ -419,7 +419,7 @@ for (
     ["stdio", "piped", "all the time", ""],
   ] as const
 ) {
-  test(`BarrierProcess.status waits for no grandchild that prints ${how} to "${stdout}" (${channel})`, async () => {
+  test(`BarrierProcess.status ignores a grandchild that prints ${how} to "${stdout}" (${channel})`, async () => {
     await using directory = await TempDir.make();
     const file = `${directory.path}/run`;
     await Deno.writeTextFile(file, "");
@@ -454,7 +454,7 @@ const PRINTS_LAST = `
   while :; do sleep 0.01; done`;
 
 for (const channel of CHANNELS) {
-  test(`BarrierProcess.stop() passes on what a group prints after its leader has exited, over "${channel}"`, async () => {
+  test(`BarrierProcess.stop() passes on output of a group without a leader over "${channel}"`, async () => {
     const lines: string[] = [];
     await using child = spawnWithBarrier(["sh", "-c", PRINTS_LAST], {
       channel,

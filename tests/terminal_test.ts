@@ -115,7 +115,7 @@ const CHILDREN = [
     "stops\n",
   ],
   [
-    "a child that has got the terminal's Ctrl-C, and that takes its time",
+    "a child that takes its time after the terminal's Ctrl-C",
     start(
       script({
         INT: "echo interrupted >>log; sleep 0.3; echo stops >>log; exit",

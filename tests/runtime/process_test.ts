@@ -32,7 +32,7 @@ for (
   for (const end of ["closes itself", "throws", "is terminated"] as const) {
     // What the worker does is the same to every child.
     if (what !== "a child" && end !== "is terminated") continue;
-    test(`surviveErrors() lets ${what} end with a worker that ${end}`, async () => {
+    test(`surviveErrors() ends ${what} with a worker that ${end}`, async () => {
       const order: Order = { ...options, end };
       const { stdout } = await runTestdata(PROGRAMS, ["worker", json(order)]);
       assertEquals(stdout, "NotFound true\n");

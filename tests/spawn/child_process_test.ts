@@ -64,7 +64,7 @@ for (const channel of CHANNELS) {
       });
     const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
 
-    Deno.test(`Barrier.sync() over "${channel}" takes what was placed before a child ${end}, and no more`, async () => {
+    Deno.test(`Barrier.sync() over "${channel}" takes what a child places before it ${end}`, async () => {
       await using child = spawn("barrier.place(); barrier.place('last');");
       await child.exited;
       assert(child.place());

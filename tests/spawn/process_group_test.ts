@@ -91,7 +91,7 @@ for (
       "trap '' TERM; echo >&3; sleep MARK",
     ],
     [
-      "a program in the background that ignores the signal",
+      "a background program that ignores the signal",
       `(trap '' TERM; exec sleep MARK) & echo >&3; wait`,
     ],
     ["a wrapper that leaves first", "sleep MARK & echo >&3; exit 0"],

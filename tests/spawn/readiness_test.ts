@@ -118,7 +118,7 @@ for (
 }
 
 for (const channel of CHANNELS) {
-  test(`BarrierProcess.ready() takes a barrier that arrived while the event loop was blocked over "${channel}"`, async () => {
+  test(`BarrierProcess.ready() takes a barrier that came while the loop was blocked over "${channel}"`, async () => {
     await using directory = await TempDir.make();
     const placed = `${directory.path}/placed`;
     const [input, place] = channel === "fd"
