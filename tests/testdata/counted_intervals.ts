@@ -14,10 +14,11 @@ Object.assign(globalThis, {
 const { SharedCompletion } = await import("../../completion.ts");
 
 const completion = new SharedCompletion();
-for (let i = 0; i < 10; i++) {
+async function round(): Promise<void> {
   const waiting = completion.wait();
   completion.complete();
   await waiting;
 }
+for (let i = 0; i < 10; i++) await round();
 console.log(timers);
 export {};
