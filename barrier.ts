@@ -157,6 +157,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   /** The reason of the signal. */
   #failure: BarrierAbortedError | undefined;
   #controller: AbortController | undefined;
+  /** Whether the signal is aborted after what is being read. */
+  #failsSoon = false;
 
   /**
    * Creates one side of a barrier that communicates over a channel. The peer is
@@ -456,9 +458,9 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#failure) this.#controller.abort(this.#failure);
-      else this.#channel.watch?.();
+      if (!this.#failure) this.#channel.watch?.();
     }
+    if (this.#failure) this.#controller.abort(this.#failure);
     return this.#controller.signal;
   }
 
@@ -1118,7 +1120,19 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
 
   #fail(error: BarrierAbortedError): void {
     this.#failure ??= error;
-    this.#controller?.abort(this.#failure);
+    if (!this.#failsSoon) this.#controller?.abort(this.#failure);
+  }
+
+  /**
+   * Aborts the signal after what is being read, but before a wait that ends
+   * continues.
+   *
+   * If a listener throws within a read of a socket, Deno ends the program with
+   * "Uncaught null" in place of the error (2.9). Remove when Deno reports the error.
+   */
+  #failSoon(): void {
+    this.#failsSoon = true;
+    queueMicrotask(() => this.#controller?.abort(this.#failure));
   }
 
   #receiveMessages(
@@ -1147,6 +1161,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
         const { reason } = message;
         this.#observer?.({ kind: "peerAborted", reason });
         const text = withReason("Barrier aborted by the peer", reason);
+        this.#failSoon();
         this.#theyAbort(
           new BarrierAbortedError(text, {
             kind: "aborted",
@@ -1162,6 +1177,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
           kind: "violation",
           side: "peer",
         });
+        this.#failSoon();
         if (!this.#iAborted) this.#iAbort(message.why, error);
         this.#theyAbort(error);
         return false;

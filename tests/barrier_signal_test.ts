@@ -11,7 +11,8 @@ import {
 } from "@std/assert";
 import { BarrierAbortedError } from "../barrier.ts";
 import { failure, HUNG_UP } from "./_helpers/barriers.ts";
-import { runBarrierProgram } from "./_helpers/scripts.ts";
+import { flushMicrotasks } from "./_helpers/event_loop.ts";
+import { json, runBarrierProgram } from "./_helpers/scripts.ts";
 import { type Fixture, setUp } from "./_helpers/test_channel.ts";
 
 Deno.test("Barrier.signal is always the same, and not aborted at first", () => {
@@ -74,11 +75,12 @@ const FAILURES: [
 ];
 
 for (const [name, act, expected, message] of FAILURES) {
-  Deno.test(`Barrier.signal is aborted by ${name}, asked for before or after`, () => {
+  Deno.test(`Barrier.signal is aborted by ${name}, asked for before or after`, async () => {
     const before = setUp();
     let events = 0;
     before.barrier.signal.addEventListener("abort", () => events++);
     act(before);
+    await flushMicrotasks();
     assertEquals(events, 1);
     const after = setUp();
     act(after);
@@ -93,6 +95,28 @@ for (const [name, act, expected, message] of FAILURES) {
     }
   });
 }
+
+for (const line of ["abort\n", "\t\n"]) {
+  Deno.test(`Barrier.signal calls no listener within the read of ${json(line)}`, async () => {
+    const { barrier, channel } = setUp();
+    const events: string[] = [];
+    barrier.signal.addEventListener("abort", () => events.push("aborted"));
+    const waiting = barrier.waitNext().then(() => events.push("waited"));
+    channel.deliver(line);
+    assertEquals(events, []);
+    await waiting;
+    assertEquals(events, ["aborted", "waited"]);
+  });
+}
+
+Deno.test("Barrier.signal is aborted for who asks in the turn of an abort", () => {
+  const { barrier, channel } = setUp();
+  const { signal } = barrier;
+  channel.deliver("abort\n");
+  assert(barrier.theyAborted);
+  assert(barrier.signal.aborted);
+  assertStrictEquals(barrier.signal, signal);
+});
 
 Deno.test("Barrier.signal has the channel's own error of a hang-up as its reason", () => {
   const { barrier, channel } = setUp();

@@ -217,10 +217,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...faults("barrier.ts", ["barrier_signal"], [
-    ["else this.#channel.watch?.();", ""],
+    ["if (!this.#failure) this.#channel.watch?.();", ""],
+    ["if (!this.#failure) this.#channel", "this.#channel"],
+    ["if (this.#failure) this.#controller.abort(this.#failure);", ""],
     [
-      "if (this.#failure) this.#controller.abort(this.#failure);\n      else",
-      "",
+      "if (!this.#failsSoon) this",
+      "this",
+      "what a listener throws within a read becomes null",
     ],
     [
       'if (options && "cause" in options) return',
