@@ -131,10 +131,10 @@ export interface SpawnCommandOptions {
   readyUrl?: string | URL | undefined;
   /**
    * For any other way to find out whether the child is ready, such as a query or
-   * `pg_isready`. The function is called every 100 milliseconds until it neither
-   * throws nor returns `false`. That counts as a barrier, whose note is what the
-   * function returned, if that is a string. The `signal` is aborted when the
-   * child exits or is stopped.
+   * `pg_isready`. The function is called until it neither throws nor returns
+   * `false`, each time 100 milliseconds after the previous call has ended. That
+   * counts as a barrier, whose note is what the function returned, if that is a
+   * string. The `signal` is aborted when the child exits or is stopped.
    */
   readyWhen?: ((signal: AbortSignal) => unknown) | undefined;
   /**

@@ -654,6 +654,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ["clearTimeout(timer);", ""],
     ["unlessAborted(this.#try(signal), signal)", "this.#try(signal)"],
     ["toLine(answer, NOTE_MAX).trim()", "answer"],
+    ["${describe(error)}", "${error}", "an error without a text ends it"],
+    ['this.#lastFailure = "the first try has not ended";', ""],
   ]),
   ...faults("src/spawn/program.ts", ["spawn/options"], [
     [
@@ -880,6 +882,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ["Deno.exit(128 + NUMBERS[signal]);", "Deno.exit(NUMBERS[signal]);"],
     ['globalThis.removeEventListener("unload", onUnload);', ""],
     ["Promise.allSettled(", "Promise.all("],
+    ["return shared[STOPPING] ??= [];", "return [];"],
+    ["await undefined;", "", "copies that are called later are not waited for"],
   ]),
   ...faults("src/spawn/streams.ts", ["spawn/streams"], [
     ["return false;", "return true;", "a child fills its parent's memory"],
@@ -890,6 +894,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ["return error.errors.flatMap(rest);", "return [];"],
     [" ||\n        isDestroyed(cause)", ""],
     ["patience ??= setTimeout", "patience = setTimeout"],
+    ["outer?.isRunning", "false", "a main function in another one hangs"],
+    ["outer?.isRunning", "outer", "a main function counts after its end"],
     [
       "if (unexplained(error, isSignalDeath).length === 0) {",
       "if (false) {",

@@ -2,7 +2,7 @@
 
 /* Asking again and again whether a child is ready, for `readyWhen`. */
 
-import { NOTE_MAX, toLine } from "../barrier/lines.ts";
+import { describe, NOTE_MAX, toLine } from "../barrier/lines.ts";
 import { clearTimeout, setTimeout } from "../runtime/timers.ts";
 
 /** How long, in milliseconds, to pause after the first try. */
@@ -42,7 +42,7 @@ export class Probe {
   readonly #check: (signal: AbortSignal) => unknown;
   readonly #pauseMax: number;
   #lastError: unknown;
-  #lastFailure: string | undefined;
+  #lastFailure = "it was not asked yet";
 
   /** @param check Returns, throws or resolves to whether the child is ready. */
   constructor(
@@ -58,8 +58,8 @@ export class Probe {
     return this.#lastError;
   }
 
-  /** How the last try failed, as one line for an error's message. */
-  get lastFailure(): string | undefined {
+  /** What there is instead of an answer, as one line for an error's message. */
+  get lastFailure(): string {
     return this.#lastFailure;
   }
 
@@ -74,6 +74,7 @@ export class Probe {
    */
   async run(signal: AbortSignal): Promise<string | undefined> {
     await undefined;
+    this.#lastFailure = "the first try has not ended";
     let pause = PAUSE;
     while (true) {
       signal.throwIfAborted();
@@ -101,17 +102,16 @@ export class Probe {
 
   #fail(error: unknown): void {
     this.#lastError = error;
-    this.#lastFailure = describe(error);
+    this.#lastFailure = failure(error);
   }
 }
 
 /** How much of an error's message is quoted. */
 const ERROR_MAX = 500;
 
-function describe(error: unknown): string {
+function failure(error: unknown): string {
   if (error instanceof AnswerError) return `last answer: ${error.answer}`;
-  const text = error instanceof Error ? error.message : String(error);
-  return toLine(`last error: ${text}`, ERROR_MAX);
+  return toLine(`last error: ${describe(error)}`, ERROR_MAX);
 }
 
 /** Waits for a promise, but rejects with a signal's reason once that is aborted. */

@@ -9,7 +9,7 @@ import {
   type ExitStatus,
   showCaller,
 } from "../barrier/error.ts";
-import { cut } from "../barrier/lines.ts";
+import { cut, describe } from "../barrier/lines.ts";
 import {
   clearTimeout,
   EventLoopReference,
@@ -135,9 +135,9 @@ export class Readiness {
 
   /** Makes the error of a child that can never be found ready. */
   probeError(cause: unknown): BarrierAbortedError {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = cut(describe(cause), ERROR_MAX);
     return new BarrierAbortedError(
-      `${this.#name} is not ready: ${cut(why, ERROR_MAX)}`,
+      `${this.#name} is not ready: ${why}`,
       { kind: "closed", side: "peer", cause },
     );
   }
@@ -198,9 +198,7 @@ export class Readiness {
 
   #whatIsMissing(): string {
     const { readyLine, probes, program } = this.#plan;
-    const missing = probes.map(({ lastFailure }) =>
-      lastFailure ?? "it was not asked yet"
-    );
+    const missing = probes.map(({ lastFailure }) => lastFailure);
     if (readyLine) {
       const pattern = cut(String(readyLine), LINE_MAX);
       missing.unshift(`no line of its output matched ${pattern}`);

@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { BarrierAbortedError } from "../barrier/error.ts";
+import { builtin } from "../runtime/builtin.ts";
 import { requireDeno } from "../runtime/host.ts";
 import { setTimeout, within } from "../runtime/timers.ts";
 import { shown } from "./errors.ts";
@@ -10,6 +11,7 @@ import {
   registeredChildren,
   registerMain,
 } from "./signals.ts";
+import type { AsyncLocalStorage } from "node:async_hooks";
 
 /** How long, in milliseconds, stopping may take before a line says so. */
 const PATIENCE = 1_000;
@@ -48,6 +50,9 @@ const SIGNAL_GRACE = 200;
  * effect until `main` has ended. On Windows the signals are SIGINT and SIGBREAK
  * (Ctrl-Break).
  *
+ * A call within `main`, also by a library, only calls its function with the same
+ * signal, and ends when that ends.
+ *
  * @typeParam T What `main` returns.
  * @param main The function. Its `signal` is aborted when the program must end.
  * @returns What `main` returns, or resolves to, if no signal arrives.
@@ -80,9 +85,12 @@ export async function runMain<T>(
       }`,
     );
   }
+  context ??= new (asyncHooks().AsyncLocalStorage)();
+  const outer = context.getStore();
+  if (outer?.isRunning) return await main(outer.signal);
   const stop = new Stop();
   try {
-    const result = await main(stop.signal);
+    const result = await context.run(stop, main, stop.signal);
     if (!stop.signal.aborted) return result;
   } catch (error) {
     if (unexplained(error, isSignalDeath).length === 0) {
@@ -97,6 +105,13 @@ export async function runMain<T>(
   return await new Promise<never>(() => {});
 }
 
+/** The main function that code runs in, wherever it waits. */
+let context: AsyncLocalStorage<Stop> | undefined;
+
+function asyncHooks() {
+  return builtin<typeof import("node:async_hooks")>("node:async_hooks");
+}
+
 /** Prints what stopping waits for, once for all main functions. */
 let patience: ReturnType<typeof setTimeout> | undefined;
 
@@ -106,6 +121,7 @@ class Stop {
   readonly #received = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #remove: () => void;
+  #isRunning = true;
 
   constructor() {
     this.#remove = registerMain({
@@ -116,6 +132,11 @@ class Stop {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Whether the function has not ended. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /** Resolves when a signal has arrived. */
@@ -150,6 +171,7 @@ class Stop {
 
   /** Reports that the function has ended. */
   end(): void {
+    this.#isRunning = false;
     this.#remove();
     this.#ended.resolve();
   }

@@ -63,6 +63,9 @@ export interface Main {
   onSignal(signal: EndSignal): void;
 }
 
+/** Where all copies of this module find what they wait for. */
+const STOPPING = Symbol.for("@ipc/barrier stopping");
+
 /** Children that this process waits for, and whether they end with it. */
 const children = new Map<Stoppable, boolean>();
 const mains = new Set<Main>();
@@ -184,6 +187,27 @@ function onSignal(signal: EndSignal): void {
 async function end(): Promise<void> {
   new EventLoopReference().hold(true);
   if (mains.size === 0) silenceErrors();
+  const stopping = stoppingCopies();
+  stopping.push(endChildren());
+  // All copies get the signal in the same turn.
+  await undefined;
+  await Promise.all(stopping);
+  const { signal, at } = received!;
+  if (signal === "SIGTERM") await sleep(at + restartGrace() - now());
+  await die(received!.signal);
+}
+
+/**
+ * Returns what every copy of this module waits for in this program, which can have
+ * several versions of it. The first to die would end the others as well.
+ */
+function stoppingCopies(): Promise<void>[] {
+  const shared = globalThis as { [STOPPING]?: Promise<void>[] };
+  return shared[STOPPING] ??= [];
+}
+
+/** Ends the main functions, and then the children that are left. */
+async function endChildren(): Promise<void> {
   for (const main of mains) main.onSignal(received!.signal);
   while (mains.size > 0) {
     await Promise.all(Array.from(mains, ({ ended }) => ended));
@@ -195,9 +219,6 @@ async function end(): Promise<void> {
     await Promise.allSettled(others.map(async (child) => await child.stop()));
   }
   for (const child of endingChildren()) attempt(() => child.kill());
-  const { signal, at } = received!;
-  if (signal === "SIGTERM") await sleep(at + restartGrace() - now());
-  await die(received!.signal);
 }
 
 /**

@@ -92,6 +92,35 @@ Deno.test("Probe.lastFailure says that the last try returned false", async () =>
   assertEquals(probe.lastFailure, "last answer: false");
 });
 
+Deno.test("Probe.lastFailure says whether the first try was made", async () => {
+  const pending = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const probe = new Probe(() => {
+    asked.resolve();
+    return pending.promise;
+  });
+  assertEquals(probe.lastFailure, "it was not asked yet");
+  const ready = probe.run(NEVER);
+  await asked.promise;
+  assertEquals(probe.lastFailure, "the first try has not ended");
+  pending.resolve();
+  await ready;
+});
+
+Deno.test("Probe.run() tries again after an error that cannot be converted to text", async () => {
+  const errors = [Object.create(null), Symbol("no")];
+  const failures: string[] = [];
+  const probe = new Probe(() => {
+    failures.push(probe.lastFailure);
+    if (errors.length > 0) throw errors.pop();
+  });
+  await runAlive(probe);
+  assertEquals(failures.slice(1), [
+    "last error: Symbol(no)",
+    "last error: a value of type object",
+  ]);
+});
+
 Deno.test("Probe.run() rejects immediately with a FinalProbeError", async () => {
   const error = new FinalProbeError("the certificate does not verify");
   let tries = 0;

@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertRejects,
@@ -215,6 +216,34 @@ test("runMain() waits for all main functions that run", async () => {
   await program.until("running\nrunning\n");
   program.kill("SIGINT");
   assertEquals((await program.ended()).rest, "end of a\nend of b\n");
+});
+
+test("runMain() within a main function ends like any other call", async () => {
+  await using program = new Program(PROGRAMS, ["nested"]);
+  const { rest, errors, status } = await program.endedBy("SIGTERM");
+  assertEquals(rest, "end of inner\nfinally true\n");
+  assertEquals(errors, "");
+  assertEquals(status.signal, "SIGTERM");
+});
+
+Deno.test("runMain() within a main function gets its signal, and rejects as usual", async () => {
+  await runMain(async (signal) => {
+    await runMain((inner) => assertStrictEquals(inner, signal));
+    await assertRejects(
+      () => runMain(() => Promise.reject(new Error("no"))),
+      Error,
+      "no",
+    );
+  });
+});
+
+Deno.test("runMain() that follows a main function which has ended is another one", async () => {
+  const { promise, resolve } = Promise.withResolvers<AbortSignal>();
+  const outer = await runMain((signal) => {
+    setTimeout(async () => resolve(await runMain((inner) => inner)));
+    return signal;
+  });
+  assert(await promise !== outer);
 });
 
 test("runMain() does not print another rejection that the signal has caused", async () => {

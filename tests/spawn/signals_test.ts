@@ -19,6 +19,13 @@ for (const [signal] of STOPPING) {
   });
 }
 
+test("registerChild() has the children of another copy of the module stopped, too", async () => {
+  await using program = new Program(PROGRAMS, ["copies"]);
+  const { rest, status } = await program.endedBy("SIGTERM");
+  assertEquals(rest, "stop a\nstopped a\nstopped b\n");
+  assertEquals(status.signal, "SIGTERM");
+});
+
 test("registerChild() has no child stopped that sees by itself that this process exits", async () => {
   await using program = new Program(PROGRAMS, ["both"]);
   const { rest } = await program.endedBy("SIGINT");

@@ -67,6 +67,22 @@ await main({
     });
   },
 
+  async nested() {
+    await runMain(async (signal) => {
+      run();
+      try {
+        await runMain(async (inner) => {
+          console.log("running");
+          await aborted(inner);
+          console.log("end of inner");
+          inner.throwIfAborted();
+        });
+      } finally {
+        console.log("finally", signal.aborted);
+      }
+    });
+  },
+
   async "child of main"() {
     await runMain(async (signal) => {
       run();

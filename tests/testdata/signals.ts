@@ -45,6 +45,27 @@ await main({
     child("b", { stop: resolve });
   }),
 
+  async copies() {
+    child("a");
+    const other: typeof import("../../src/spawn/signals.ts") = await import(
+      `${import.meta.resolve("../../src/spawn/signals.ts")}?copy`
+    );
+    const remove = other.registerChild({
+      label: () => "b",
+      isStopping: () => true,
+      async stop() {
+        // Longer than this process takes to die when the first copy is done.
+        await new Promise((resolve) => setTimeout(resolve, 800));
+        remove();
+        console.log("stopped b");
+      },
+      signalStop() {},
+      kill: () => console.log("kill b"),
+    }, true);
+    run();
+    console.log("running");
+  },
+
   both: running(() => {
     child("module", { ends: false });
     child("server");
