@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { inheritBarrier, spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
+import { firstMessage, IS_IPC, SEND_ERROR } from "./_helpers/fork.ts";
 import { PYTHON } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import {
@@ -267,6 +268,12 @@ for (const permissions of [["--allow-env"], []]) {
     },
   });
 }
+
+test("inheritBarrier() rejects where descriptor 3 is an IPC channel", async () => {
+  const module = inheritingModule(SEND_ERROR);
+  const message = await firstMessage([Deno.execPath(), "run", module]);
+  assertEquals(message, IS_IPC);
+});
 
 Deno.test("inheritBarrier() takes a BARRIER_CHANNEL that is empty for one that is not set", async () => {
   const module = inheritingModule(`

@@ -75,6 +75,17 @@ export function deleteVariable(variable: string): void {
   else delete node().env[variable];
 }
 
+/**
+ * Returns the descriptor of the IPC channel, `process.send()`, of a program that
+ * another one has forked. Only Node knows its number, and `fork()` makes it 3.
+ *
+ * In Deno, call this only after something else has loaded `process`.
+ */
+export function ipcFd(): number | undefined {
+  const { channel } = node() as { channel?: { fd?: number } | null };
+  return channel ? channel.fd ?? 3 : undefined;
+}
+
 /** Makes an error of a class of `Deno.errors`; elsewhere, one of the same name. */
 export function hostError(
   name: "BadResource" | "Busy" | "NotFound",
@@ -101,6 +112,29 @@ export interface StandardStreams {
   ref(): void;
   /** Stops a read from keeping the process alive, if the runtime can. */
   unref(): void;
+}
+
+/**
+ * How long, in milliseconds, to wait before the next write to a stdout that is full
+ * and that another process made non-blocking. Others block for as long as needed.
+ */
+const WRITE_RETRY = 1;
+
+/** Blocks this thread for some milliseconds. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** Writes all bytes before it returns, even if stdout is full. */
+export function writeAll(
+  streams: Pick<StandardStreams, "write">,
+  bytes: Uint8Array,
+): void {
+  for (let rest = bytes; rest.length > 0;) {
+    const written = streams.write(rest);
+    if (written === 0) sleep(WRITE_RETRY);
+    rest = rest.subarray(written);
+  }
 }
 
 /** Those of a Deno process. A read always keeps it alive. */

@@ -5,7 +5,7 @@
  * so what only a parent needs stands in other files.
  */
 
-import { hostError, isBun, isDeno } from "./host.ts";
+import { hostError, ipcFd, isBun, isDeno } from "./host.ts";
 import type { OnReadOpts, Socket } from "node:net";
 
 /** How many bytes one read takes at most. */
@@ -37,6 +37,8 @@ const FIRST_FD = 3;
  * The bytes are gone afterwards. It stops reading by returning `false`, until
  * `resume()` of the socket is called.
  *
+ * @throws {Deno.errors.NotFound} If the descriptor is the IPC channel of a program
+ * that another one has forked.
  * @throws {Deno.errors.BadResource} If the descriptor is not inherited, or it is
  * neither a pipe nor a connected socket.
  */
@@ -45,6 +47,12 @@ export async function openInheritedSocket(
   onRead: (bytes: Uint8Array) => boolean | void,
 ): Promise<Socket> {
   const { Socket } = await import("node:net");
+  if (fd === ipcFd()) {
+    throw hostError(
+      "NotFound",
+      `Cannot inherit a barrier: file descriptor ${fd} is the IPC channel of the program that forked this one; use the channel "stdio", or another descriptor`,
+    );
+  }
   try {
     if (fd !== FIRST_FD) {
       const { fstatSync } = await import("node:fs");
