@@ -16,6 +16,7 @@ import {
 } from "./_helpers/driven_elsewhere.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
+import { firstMessage, IS_IPC, SEND_ERROR } from "./_helpers/fork.ts";
 import { block } from "./_helpers/pages.ts";
 import { run } from "./_helpers/run.ts";
 import { RUNTIMES, writeProgram } from "./_helpers/runtimes.ts";
@@ -80,12 +81,20 @@ const ENDS: Record<string, { body: string; code: number }> = {
 const CHILD = `
 import { inheritBarrier } from "./inherit.mjs";
 
-const print = (text) => console.log(text + " ".repeat(4_000));
-for (let i = 0; i < ${LINES}; i++) print("early");
+// Bun has a queue for one of them, and Node for both.
+const print = (i) => {
+  const line = i + " ".repeat(4_000);
+  if (i % 2 === 0) console.log(line);
+  else process.stdout.write(line + "\\n");
+};
+for (let i = 0; i < ${LINES}; i++) console.log("early" + " ".repeat(4_000));
 // Not at the top level, where a promise alone keeps Bun alive.
 async function main() {
   const report = {};
+  process.stdin.setEncoding("utf8");
   const barrier = await inheritBarrier();
+  // As Node does below this program, if it shares this stdout.
+  process.stdout._handle?.setBlocking?.(false);
   report.variables = Object.keys(process.env).filter((name) =>
     ["BARRIER_CHANNEL", "BARRIER_STATE"].includes(name)
   );
@@ -143,7 +152,7 @@ async function reportOf(
   child.place("last");
   await child.receive();
   await turnEventLoop();
-  child.place("go on");
+  child.place("go on \u00fc");
   const lines: number[] = [];
   let report = "";
   for await (const note of child) {
@@ -238,7 +247,7 @@ for (const { name, program } of RUNTIMES) {
 
     testReport("A pending wait keeps the process alive", ({ child }) => {
       assertEquals({ note: child.note, idle: child.idle }, {
-        note: "go on",
+        note: "go on \u00fc",
         idle: false,
       });
     });
@@ -319,7 +328,14 @@ for (const { name, program } of RUNTIMES) {
 
   test("inheritBarrier() and spawnWithBarrier() say what is missing", async (program) => {
     const path = await writeProgram(`
+      import { once } from "node:events";
+      import { isMainThread, parentPort, Worker } from "node:worker_threads";
       import { inheritBarrier, spawnWithBarrier, runMain } from "./mod.mjs";
+      if (!isMainThread) {
+        const error = await inheritBarrier({ channel: "stdio" }).catch((error) => error);
+        parentPort.postMessage(error.name + " " + error.message);
+        process.exit();
+      }
       const results = [];
       for (const channel of [undefined, "", "fd:3", "fd:4", "tcp:80"]) {
         for (const optional of [false, true]) {
@@ -334,6 +350,7 @@ for (const { name, program } of RUNTIMES) {
         results.push(error.message);
       }
       results.push((await runMain(() => {}).catch((error) => error)).message);
+      results.push(...await once(new Worker(new URL(import.meta.url)), "message"));
       console.log(results.join("\\n"));
     `);
     const { stdout, stderr } = await run([program, path]);
@@ -346,9 +363,18 @@ for (const { name, program } of RUNTIMES) {
         ...["TypeError", "TypeError"],
         `Cannot spawn a child: it needs Deno, received ${version}; start it with node:child_process and give a descriptor of it to Barrier.over()`,
         `Cannot run the main function: it needs Deno, received ${version}; call it directly`,
+        'NotFound Cannot inherit a barrier: a thread has no stdin of the process; call inheritBarrier() in the main thread, or use the channel "fd"',
       ],
       stderr,
     );
+  });
+
+  test("inheritBarrier() rejects where descriptor 3 is an IPC channel", async (program) => {
+    const path = await writeProgram(`
+      import { inheritBarrier } from "./inherit.mjs";
+      ${SEND_ERROR}
+    `);
+    assertEquals(await firstMessage([program, path]), IS_IPC);
   });
 
   test("Barrier.over() joins a parent and a Deno child", async (program) => {

@@ -386,6 +386,11 @@ export const MUTATIONS: readonly Mutation[] = [
       "",
       "a read that is under way keeps a process alive after destroy()",
     ],
+    ["rest = rest.subarray(written);", "if (written > 0) return;"],
+    ["sleep(WRITE_RETRY);", "return;"],
+  ]),
+  ...faults("src/runtime/host.ts", ["inherit"], [
+    ["channel.fd ?? 3", "channel.fd"],
   ]),
   ...faults("src/channels/stdio.ts", ["channels/stdio"], [
     [
@@ -393,8 +398,6 @@ export const MUTATIONS: readonly Mutation[] = [
       "",
       "a read for nobody keeps a child alive after its last wait",
     ],
-    ["rest = rest.subarray(written);", "if (written > 0) return;"],
-    ["sleep(WRITE_RETRY);", "return;"],
     [
       "this.#fail(error)",
       "undefined",
@@ -452,11 +455,19 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("src/runtime/node_stdio.ts", ["runtimes"], [
     ["stdout.writableLength > 0", "false"],
-    ["  stdout._handle?.setBlocking?.(true);", ""],
+    ["if (isBun()) stdout.write = Writable.prototype.write;", ""],
+    [
+      "Object.assign(stdout, { _write: write, _writev: null });",
+      "",
+      "a barrier overtakes output if another program makes stdout non-blocking",
+    ],
+    ['if (typeof data === "string") {', "if (false) {"],
+    ["if (!isMainThread) {", "if (false) {"],
     ["    this.#stdin.ref?.();", ""],
     ["    this.#stdin.unref?.();", ""],
   ]),
   ...faults("src/runtime/socket.ts", ["runtimes"], [
+    ["if (fd === ipcFd()) {", "if (false) {"],
     ['if (!isDeno && !isSocket) throw new Error("it is not a socket");', ""],
   ]),
   ...faults("src/runtime/drain.ts", ["runtime/drain"], [

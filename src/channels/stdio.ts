@@ -12,19 +12,13 @@
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { describe, printable, RECORD_SEPARATOR } from "../barrier/lines.ts";
-import { DenoStreams, isDeno, type StandardStreams } from "../runtime/host.ts";
+import {
+  DenoStreams,
+  isDeno,
+  type StandardStreams,
+  writeAll,
+} from "../runtime/host.ts";
 import { PacedReceiver } from "./paced.ts";
-
-/**
- * How long, in milliseconds, to wait before the next write to a stdout that is full
- * and that another process made non-blocking. Others block for as long as needed.
- */
-const WRITE_RETRY = 1;
-
-/** Blocks this thread for some milliseconds. */
-function sleep(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
 
 /** Whether this process's stdin is its channel, and not for programs below it. */
 let stdinIsChannel = false;
@@ -61,18 +55,13 @@ export class StdioChannel implements BarrierChannel {
   send(bytes: Uint8Array): void {
     // In one write, so that what other processes print to the same stdout
     // cannot come between.
-    let rest = new Uint8Array(bytes.length + 1);
-    rest[0] = RECORD_SEPARATOR;
-    rest.set(bytes, 1);
-    while (rest.length > 0) {
-      let written: number;
-      try {
-        written = this.#streams.write(rest);
-      } catch (error) {
-        return this.#fail(error);
-      }
-      if (written === 0) sleep(WRITE_RETRY);
-      rest = rest.subarray(written);
+    const line = new Uint8Array(bytes.length + 1);
+    line[0] = RECORD_SEPARATOR;
+    line.set(bytes, 1);
+    try {
+      writeAll(this.#streams, line);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 

@@ -75,8 +75,9 @@ export type Input = "inherit" | "piped" | "null";
  *   last lines: at most 20 lines and 4 KiB, without control characters.
  * - A function: it is called with each line, including its colors but without its
  *   line ending. A line longer than 64 KiB comes in pieces. Lines printed before
- *   a barrier come before a wait for that barrier resolves. What the function
- *   throws is passed to `reportError`.
+ *   a barrier come before a wait for that barrier resolves. A Node or Bun child
+ *   over `"fd"` is an exception while its stdout is full. What the function throws
+ *   is passed to `reportError`.
  */
 export type BarrierOutput =
   | "forward"
