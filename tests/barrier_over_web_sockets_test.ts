@@ -18,7 +18,10 @@ import {
 import { HUNG_UP } from "./_helpers/barriers.ts";
 import { flushMicrotasks } from "./_helpers/event_loop.ts";
 import { WebSocketConnection } from "./_helpers/web_sockets.ts";
-import { json, runBarrierOver } from "./_helpers/scripts.ts";
+import { run } from "./_helpers/run.ts";
+import { dataUrl, json, runBarrierOver } from "./_helpers/scripts.ts";
+
+const BARRIER = json(import.meta.resolve("../barrier.ts"));
 
 Deno.test("Barrier.over() a WebSocket goes both ways", async () => {
   await using connection = new WebSocketConnection();
@@ -66,6 +69,36 @@ Deno.test("Barrier.destroy() over a WebSocket hangs up after everything that was
   const { kind, side, message, cause } = parent.signal.reason;
   assertEquals([kind, side, message], ["closed", "peer", HUNG_UP]);
   assertEquals(cause, undefined);
+});
+
+Deno.test("Barrier.destroy() closes a WebSocket that connects if nothing was placed", () => {
+  const socket = new TestSocket();
+  socket.readyState = 0;
+  Barrier.over(socket).destroy();
+  assertEquals(socket.log, ["close"]);
+});
+
+Deno.test("Barrier.destroy() closes a server's WebSocket that is not open yet", async () => {
+  await using connection = new WebSocketConnection();
+  const parent = Barrier.over(connection.client);
+  const accepted = await connection.accepted;
+  assertEquals(accepted.readyState, WebSocket.CONNECTING);
+  Barrier.over(accepted, { role: "child" }).destroy();
+  assertFalse(await parent.waitNext());
+});
+
+Deno.test("Barrier.destroy() closes a WebSocket that never opens after 5 seconds", async () => {
+  const source = `
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (run, ms) => setTimeout(() => run(console.log(ms)));
+    const { Barrier } = await import(${BARRIER});
+    const own = { readyState: 0, binaryType: "", send() {}, close: () => console.log("close") };
+    const barrier = Barrier.over(Object.assign(new EventTarget(), own));
+    barrier.place();
+    barrier.destroy();
+  `;
+  const { stdout } = await run([Deno.execPath(), "run", dataUrl(source)]);
+  assertEquals(stdout, "5000\nclose\n");
 });
 
 Deno.test("Barrier.over() a WebSocket reads messages of bytes and of text, cut anywhere", async () => {

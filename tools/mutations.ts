@@ -372,7 +372,10 @@ export const MUTATIONS: readonly Mutation[] = [
   ...faults("src/channels/web_socket.ts", ["barrier_over_web_sockets"], [
     ["if (readyState === CONNECTING) this.#queue = [];", ""],
     ["if (readyState > OPEN) queueMicrotask(this.#onClosed);", ""],
-    ["if (this.#queue) this.#isClosing = true;", "if (!this.#socket) return;"],
+    ["setTimeout(this.#close, CONNECT_GRACE)", "undefined"],
+    ["if (length > 0) this", "if (length >= 0) this"],
+    ["clearTimeout(this.#closing);", ""],
+    ["if (this.#isClosing) this.#close();", ""],
     [
       "const message = new Uint8Array(bytes);",
       "const message = bytes as Uint8Array<ArrayBuffer>;",
@@ -717,6 +720,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ['message.kind === "violation" ? undefined : message', "message"],
   ]),
   ...faults("src/spawn/ready_url.ts", ["spawn/ready_url"], [
+    ['return search !== "" || hash !== "";', 'return search !== "";'],
+    ["if (hasMore(url)) {", "if (false) {"],
+    ['if (path.includes("\\0")) {', "if (false) {"],
+    [".length > most) {", ".length > 999) {"],
+    ["throw new Error(`cannot connect to ${path}", "throw new Error(`"],
     ["if (error instanceof FinalProbeError) throw error;", ""],
     [
       "if (!(failure instanceof AnswerError)) failure = error;",

@@ -1,6 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
+import { clearTimeout, setTimeout, type Timer } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
 import type { BarrierPort } from "./port.ts";
 
@@ -24,6 +25,12 @@ export interface BarrierWebSocket
 const CONNECTING = 0;
 const OPEN = 1;
 
+/**
+ * How long, in milliseconds, a connection has to open after `destroy()`, so that
+ * what was placed is sent. A peer that never answers would keep the process alive.
+ */
+const CONNECT_GRACE = 5_000;
+
 /** Status codes of a connection that was closed on purpose. */
 const CLOSED_ON_PURPOSE = [1000, 1001, 1005];
 
@@ -37,6 +44,8 @@ export class WebSocketChannel implements BarrierChannel {
   /** What was sent before the "open" event, or `undefined` after it. */
   #queue: Uint8Array<ArrayBuffer>[] | undefined;
   #isClosing = false;
+  /** Closes a connection that does not open. */
+  #closing: Timer | undefined;
   /** The error that is followed by the end of the connection. */
   #failure: unknown;
 
@@ -63,18 +72,23 @@ export class WebSocketChannel implements BarrierChannel {
 
   close(): void {
     this.#receiver = undefined;
-    if (this.#queue) this.#isClosing = true;
-    else this.#socket.close();
+    this.#isClosing = true;
+    const { length } = this.#queue ?? [];
+    if (length > 0) this.#closing = setTimeout(this.#close, CONNECT_GRACE);
+    else this.#close();
   }
 
   ref(): void {}
 
   unref(): void {}
 
+  readonly #close = (): void => this.#socket.close();
+
   readonly #onOpen = (): void => {
     for (const message of this.#queue ?? []) this.#socket.send(message);
     this.#queue = undefined;
-    if (this.#isClosing) this.#socket.close();
+    // Again, because a server's socket in Deno (2.9) opens after it was closed.
+    if (this.#isClosing) this.#close();
   };
 
   readonly #onMessage = (event: Event): void => {
@@ -98,6 +112,7 @@ export class WebSocketChannel implements BarrierChannel {
   };
 
   readonly #onClosed = (): void => {
+    clearTimeout(this.#closing);
     for (const [type, listener] of this.#listeners) {
       this.#socket.removeEventListener(type, listener);
     }

@@ -90,7 +90,7 @@ export function parseReadyUrl(value: unknown): ReadyUrl {
     case "unix:":
       return { kind: "unix", address, path: socketPath(url, value) };
     case "tcp:": {
-      if (!/^\/?$/.test(url.pathname) || url.search !== "") {
+      if (!/^\/?$/.test(url.pathname) || hasMore(url)) {
         throw invalid("'readyUrl' must end after the port of tcp:", value);
       }
       if (url.port === "") throw invalid("'readyUrl' must have a port", value);
@@ -110,6 +110,11 @@ export function parseReadyUrl(value: unknown): ReadyUrl {
   }
 }
 
+/** Whether a URL has a query or a fragment. */
+function hasMore({ search, hash }: URL): boolean {
+  return search !== "" || hash !== "";
+}
+
 function socketPath(url: URL, value: unknown): string {
   if (url.host !== "" || !/^\/./.test(url.pathname)) {
     throw invalid(
@@ -117,11 +122,31 @@ function socketPath(url: URL, value: unknown): string {
       value,
     );
   }
+  if (hasMore(url)) {
+    throw invalid(
+      "'readyUrl' must end after the path of unix:",
+      value,
+      "write ? as %3F and # as %23",
+    );
+  }
+  let path: string;
   try {
-    return decodeURIComponent(url.pathname);
+    path = decodeURIComponent(url.pathname);
   } catch {
     throw invalid("'readyUrl' must be encoded as UTF-8", value);
   }
+  if (path.includes("\0")) {
+    throw invalid("'readyUrl' must not contain null characters", value);
+  }
+  // What the system accepts.
+  const most = Deno.build.os === "linux" ? 107 : 103;
+  if (new TextEncoder().encode(path).length > most) {
+    throw invalid(
+      `'readyUrl' must name a path of at most ${most} bytes`,
+      value,
+    );
+  }
+  return path;
 }
 
 function hostAndPort(
@@ -235,7 +260,7 @@ export function tryUrl(
 ): (signal: AbortSignal) => Promise<string> {
   return async (signal) => {
     if (url.kind === "unix") {
-      (await Deno.connect({ transport: "unix", path: url.path })).close();
+      await tryPath(url.path);
       return url.address;
     }
     let failure: unknown;
@@ -252,6 +277,16 @@ export function tryUrl(
     }
     throw failure;
   };
+}
+
+/** @throws {Error} If no server listens on a path, which the message names. */
+async function tryPath(path: string): Promise<void> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new Error(`cannot connect to ${path}: ${message}`, { cause });
+  }
 }
 
 /** The addresses to try: `localhost` is both families, whatever it resolves to. */

@@ -134,6 +134,7 @@ for (
     "tcp://a b:80",
     "tcp://localhost:80/path",
     "tcp://localhost:80?query",
+    "tcp://localhost:80#fragment",
     "http://localhost:0/",
     "http://user@localhost/",
     "unix:",
@@ -141,6 +142,9 @@ for (
     "unix:run.sock",
     "unix://run/a.sock",
     "unix:///%ff",
+    "unix:///a%00b",
+    "unix:///a?query",
+    "unix:///a#fragment",
     undefined,
     null,
     8000,
@@ -156,6 +160,16 @@ for (
     );
   });
 }
+
+Deno.test("parseReadyUrl() refuses a path that the system would refuse", () => {
+  const most = Deno.build.os === "linux" ? 107 : 103;
+  for (const letter of ["a", "\u00e9"]) {
+    const size = new TextEncoder().encode(letter).length;
+    const path = `/${letter.repeat((most - 1) / size)}`;
+    parseReadyUrl(`unix://${path}`);
+    assertThrows(() => parseReadyUrl(`unix://${path}${letter}`), TypeError);
+  }
+});
 
 Deno.test("parseReadyUrl() does not repeat a password", () => {
   for (const user of ["me:secret", ":secret"]) {
@@ -226,7 +240,11 @@ Deno.test({
     await using directory = await TempDir.make();
     const path = `${directory.path}/a b.sock`;
     const url = `unix://${encodeURI(path)}`;
-    await assertRejects(() => tryOnce(url), Deno.errors.NotFound);
+    await assertRejects(
+      () => tryOnce(url),
+      Error,
+      `connect to ${path}: No such`,
+    );
     using _listener = Deno.listen({ transport: "unix", path });
     assertEquals(await tryOnce(url), url);
   },
