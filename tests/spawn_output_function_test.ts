@@ -55,6 +55,16 @@ for (const channel of CHANNELS) {
   });
 }
 
+test("spawnWithBarrier() calls a function with a last line that its group could go on with", async () => {
+  const lines: string[] = [];
+  await using child = shell(`sleep 1000 & printf 'one\\ntwo'`, {
+    processGroup: true,
+    stdout: (line) => lines.push(line),
+  });
+  await child.finished();
+  assertEquals(lines, ["one", "two"]);
+});
+
 test("spawnWithBarrier() finds a readyLine in an output that a function gets", async () => {
   const lines: string[] = [];
   await using child = shell("echo one; echo port 80; exec sleep 1000", {

@@ -904,6 +904,9 @@ export const MUTATIONS: readonly Mutation[] = [
     ["return shared[STOPPING] ??= [];", "return [];"],
     ["await undefined;", "", "copies that are called later are not waited for"],
   ]),
+  ...faults("src/spawn/output.ts", ["spawn_output_function"], [
+    ["if (!this.#isFinished) this.#sink.end();", ""],
+  ]),
   ...faults("src/spawn/streams.ts", ["spawn/streams"], [
     ["return false;", "return true;", "a child fills its parent's memory"],
   ]),

@@ -316,6 +316,8 @@ export class ChildOutput {
   async finish(): Promise<void> {
     if (!this.#isHolding) return;
     await this.drain();
+    // The last line is the child's, even if its process group prints more.
+    if (!this.#isFinished) this.#sink.end();
     await this.#flush();
     this.#isFinished = true;
     this.hold(false);
