@@ -22,6 +22,7 @@ test("Streams reads no more of a descriptor than can wait for the output before 
     received += length;
   };
   streams.channel.open({ receive, hangUp() {} } as unknown as MessageReceiver);
+  streams.channel.ref();
   await streams.channelEnded();
   assertEquals(received, SIZE);
   assert(waiting < SIZE / 4, `${waiting} bytes`);
