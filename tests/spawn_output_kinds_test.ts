@@ -19,10 +19,13 @@ import { TempDir } from "./_helpers/temp_dir.ts";
 import { IS_UNIX, test } from "./_helpers/unix.ts";
 
 /** Runs a module whose stdout is a file, and returns what is in that then. */
-async function runIntoFile(module: string): Promise<string> {
+async function runIntoFile(
+  module: string,
+  args: readonly string[] = [],
+): Promise<string> {
   await using directory = await TempDir.make();
   const file = `${directory.path}/file`;
-  const deno = [Deno.execPath(), "run", "-A", module];
+  const deno = [Deno.execPath(), "run", "-A", module, ...args];
   const { code } = await run(
     ["sh", "-c", 'file=$1; shift; exec "$@" >"$file"', "sh", file, ...deno],
   );
@@ -30,6 +33,7 @@ async function runIntoFile(module: string): Promise<string> {
   return await Deno.readTextFile(file);
 }
 
+const ORDERED_PARENT = import.meta.resolve("./testdata/ordered_parent.ts");
 const BLOCKED_WRITER = import.meta.resolve("./testdata/blocked_writer.ts");
 
 const isLinux = IS_UNIX && Deno.build.os === "linux";
@@ -200,19 +204,19 @@ test("BarrierProcess.stdout.text() gives what was not read before, as Deno's doe
 const PRINTED = [
   {
     how: 'over "stdio"',
-    options: 'channel: "stdio"',
+    args: ["stdio"],
     place: "\\036\\n",
     fd: 0,
   },
   {
     how: "by a readyLine",
-    options: "readyLine: /^up$/",
+    args: ["fd", "up"],
     place: "up\\n",
     fd: 3,
   },
 ];
 
-for (const { how, options, place, fd } of PRINTED) {
+for (const { how, args, place, fd } of PRINTED) {
   test(`BarrierProcess writes output before what is printed after a barrier ${how}`, async () => {
     const script = `
       for i in 0 1 2 3 4 5 6 7 8 9; do
@@ -221,20 +225,8 @@ for (const { how, options, place, fd } of PRINTED) {
         read -r _ <&${fd}
       done
     `;
-    const parent = parentModule(`
-      const child = spawnWithBarrier(["sh", "-c", ${
-      json(script)
-    }], {${options}});
-      for (let i = 0; i < 10; i++) {
-        await child.waitNext();
-        console.log("parent", i);
-        child.place();
-      }
-    `);
-    // A file takes what is written in less time than a barrier waits for.
-    const lines = (await runIntoFile(parent)).split("\n").filter((line) =>
-      line !== "up"
-    );
+    const log = await runIntoFile(ORDERED_PARENT, [script, ...args]);
+    const lines = log.split("\n").filter((line) => line !== "up");
     assertEquals(lines.length, 21);
     for (let i = 0; i < 10; i++) {
       assertEquals(lines[2 * i], `${i}`.repeat(30_000));
