@@ -38,8 +38,11 @@ export function path(file: string): string {
   return `${import.meta.dirname}/${file}`;
 }
 
-/** After how many milliseconds a driver that does not answer is given up. */
-const TIMEOUT = 60_000;
+/**
+ * After how many milliseconds a driver that does not answer is given up. Two that
+ * start 200 children each can take more than a minute.
+ */
+const TIMEOUT = 300_000;
 
 /** A process that measures. `serve.mjs` is what it runs. */
 export class Driver implements AsyncDisposable {
