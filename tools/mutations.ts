@@ -375,7 +375,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["setTimeout(this.#close, CONNECT_GRACE)", "undefined"],
     ["if (length > 0) this", "if (length >= 0) this"],
     ["clearTimeout(this.#closing);", ""],
-    ["if (this.#isClosing) this.#close();", ""],
+    ["if (!this.#receiver) this.#close();", ""],
     [
       "const message = new Uint8Array(bytes);",
       "const message = bytes as Uint8Array<ArrayBuffer>;",

@@ -43,7 +43,6 @@ export class WebSocketChannel implements BarrierChannel {
   #receiver: PacedReceiver | undefined;
   /** What was sent before the "open" event, or `undefined` after it. */
   #queue: Uint8Array<ArrayBuffer>[] | undefined;
-  #isClosing = false;
   /** Closes a connection that does not open. */
   #closing: Timer | undefined;
   /** The error that is followed by the end of the connection. */
@@ -72,7 +71,6 @@ export class WebSocketChannel implements BarrierChannel {
 
   close(): void {
     this.#receiver = undefined;
-    this.#isClosing = true;
     const { length } = this.#queue ?? [];
     if (length > 0) this.#closing = setTimeout(this.#close, CONNECT_GRACE);
     else this.#close();
@@ -88,7 +86,7 @@ export class WebSocketChannel implements BarrierChannel {
     for (const message of this.#queue ?? []) this.#socket.send(message);
     this.#queue = undefined;
     // Again, because a server's socket in Deno (2.9) opens after it was closed.
-    if (this.#isClosing) this.#close();
+    if (!this.#receiver) this.#close();
   };
 
   readonly #onMessage = (event: Event): void => {

@@ -85,7 +85,10 @@ export async function runMain<T>(
       }`,
     );
   }
-  context ??= new (asyncHooks().AsyncLocalStorage)();
+  const { AsyncLocalStorage } = builtin<typeof import("node:async_hooks")>(
+    "node:async_hooks",
+  );
+  context ??= new AsyncLocalStorage();
   const outer = context.getStore();
   if (outer?.isRunning) return await main(outer.signal);
   const stop = new Stop();
@@ -108,10 +111,6 @@ export async function runMain<T>(
 /** The main function that code runs in, wherever it waits. */
 let context: AsyncLocalStorage<Stop> | undefined;
 
-function asyncHooks() {
-  return builtin<typeof import("node:async_hooks")>("node:async_hooks");
-}
-
 /** Prints what stopping waits for, once for all main functions. */
 let patience: ReturnType<typeof setTimeout> | undefined;
 
@@ -121,7 +120,8 @@ class Stop {
   readonly #received = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #remove: () => void;
-  #isRunning = true;
+  /** Whether the function has not ended. */
+  isRunning = true;
 
   constructor() {
     this.#remove = registerMain({
@@ -132,11 +132,6 @@ class Stop {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
-  }
-
-  /** Whether the function has not ended. */
-  get isRunning(): boolean {
-    return this.#isRunning;
   }
 
   /** Resolves when a signal has arrived. */
@@ -171,7 +166,7 @@ class Stop {
 
   /** Reports that the function has ended. */
   end(): void {
-    this.#isRunning = false;
+    this.isRunning = false;
     this.#remove();
     this.#ended.resolve();
   }

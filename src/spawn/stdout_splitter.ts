@@ -52,8 +52,7 @@ export class StdoutSplitter {
    */
   plainLength(chunk: Uint8Array): number {
     if (this.#candidate.length > 0) return 0;
-    const separator = indexOfByte(chunk, RECORD_SEPARATOR);
-    return separator < 0 ? chunk.length : separator;
+    return orLength(indexOfByte(chunk, RECORD_SEPARATOR), chunk);
   }
 
   /**
@@ -72,7 +71,7 @@ export class StdoutSplitter {
       const start = separator + 1;
       separator = bytes.indexOf(RECORD_SEPARATOR, start);
       // A search for LF goes on from where the last one stopped.
-      if (end < start) end = indexOrLength(bytes, LF, start);
+      if (end < start) end = orLength(bytes.indexOf(LF, start), bytes);
       if (separator >= 0 && separator < end) continue;
       const line = bytes.subarray(start, end);
       if (end === bytes.length) {
@@ -159,8 +158,8 @@ class Remainder {
   }
 }
 
-function indexOrLength(bytes: Uint8Array, byte: number, from: number): number {
-  const index = bytes.indexOf(byte, from);
+/** Returns an index, or the length if nothing was found. */
+function orLength(index: number, bytes: Uint8Array): number {
   return index < 0 ? bytes.length : index;
 }
 
