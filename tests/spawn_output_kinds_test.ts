@@ -33,7 +33,7 @@ async function runIntoFile(
   return await Deno.readTextFile(file);
 }
 
-const ORDERED_PARENT = import.meta.resolve("./testdata/ordered_parent.ts");
+const DELAYS = import.meta.resolve("./testdata/delays.ts");
 const BLOCKED_WRITER = import.meta.resolve("./testdata/blocked_writer.ts");
 
 const isLinux = IS_UNIX && Deno.build.os === "linux";
@@ -225,7 +225,7 @@ for (const { how, args, place, fd } of PRINTED) {
         read -r _ <&${fd}
       done
     `;
-    const log = await runIntoFile(ORDERED_PARENT, [script, ...args]);
+    const log = await runIntoFile(DELAYS, ["ordered", script, ...args]);
     const lines = log.split("\n").filter((line) => line !== "up");
     assertEquals(lines.length, 21);
     for (let i = 0; i < 10; i++) {

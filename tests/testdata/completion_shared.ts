@@ -2,7 +2,8 @@
 
 // The programs of tests/completion_shared_test.ts.
 
-import { completeAndExit, SharedCompletion } from "../../completion.ts";
+import { SharedCompletion } from "../../completion.ts";
+import { exitWithin } from "./exit_within.ts";
 import { main } from "./main.ts";
 
 const completion = new SharedCompletion();
@@ -56,12 +57,6 @@ await main({
   },
 
   exit() {
-    addEventListener("unload", () => console.log("done", completion.done));
-    queueMicrotask(() => console.log("a microtask ran"));
-    try {
-      completeAndExit(completion, 3);
-    } finally {
-      console.log("the block went on");
-    }
+    exitWithin(completion);
   },
 });

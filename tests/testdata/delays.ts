@@ -1,8 +1,10 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Programs that print the delays of timers which the library makes. They replace
-// setTimeout() before it is loaded. So they import it themselves.
+// Programs that change the delays of timers which the library makes, and most of
+// which print them. They replace setTimeout() before it is loaded. So they import it
+// themselves.
 
+import type { BarrierChannelKind } from "../../mod.ts";
 import { main } from "./main.ts";
 
 const delays: number[] = [];
@@ -54,5 +56,22 @@ await main({
       timeout === undefined ? {} : { timeout: Number(timeout) },
     );
     console.log(JSON.stringify(delays));
+  },
+
+  /** Prints a line after each barrier in the output of a child. */
+  async ordered(script, channel, line) {
+    // Output can take longer to be written than a barrier waits for it, if the
+    // machine is busy.
+    replaceTimers((ms) => Math.min(1_000 * ms, 2 ** 31 - 1));
+    const { spawnWithBarrier } = await import("../../mod.ts");
+    const child = spawnWithBarrier(["sh", "-c", script!], {
+      channel: channel as BarrierChannelKind,
+      readyLine: line === undefined ? undefined : new RegExp(`^${line}$`),
+    });
+    for (let i = 0; i < 10; i++) {
+      await child.waitNext();
+      console.log("parent", i);
+      child.place();
+    }
   },
 });

@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-// Prints how many waits take a flood of barriers where there is no setImmediate()
-// before the library is loaded: `deno run paced_without_immediate.ts <barriers>`.
+// Prints the number of waits in which a flood of barriers arrives. There is no
+// setImmediate() when the library is loaded. The argument is the number of barriers.
 
 Reflect.deleteProperty(globalThis, "setImmediate");
 const { Barrier } = await import("../../barrier.ts");

@@ -5,7 +5,8 @@
 
 // A thread that makes the calls of a shared completion that it is sent.
 
-import { completeAndExit, SharedCompletion } from "../../completion.ts";
+import { SharedCompletion } from "../../completion.ts";
+import { exitWithin } from "./exit_within.ts";
 
 self.onmessage = async ({ data: { buffer, answer, call } }) => {
   const completion = SharedCompletion.from(buffer);
@@ -37,12 +38,6 @@ self.onmessage = async ({ data: { buffer, answer, call } }) => {
       self.postMessage("waiting");
       break;
     case "completeAndExit":
-      addEventListener("unload", () => console.log("done", completion.done));
-      queueMicrotask(() => console.log("a microtask ran"));
-      try {
-        completeAndExit(completion, 3);
-      } finally {
-        console.log("the block went on");
-      }
+      exitWithin(completion);
   }
 };
