@@ -351,8 +351,10 @@ Deno.test({
     await using session = await Session.start(
       `Deno.test("serves", async () => {
         ${start(script({ INT: "exit", TERM: "exit" }))}
+        // The child can end before Deno has seen Ctrl-C, and the test must not.
+        setInterval(() => {}, 1_000);
         console.log("running");
-        await child.status;
+        await new Promise(() => {});
       });`,
       ["test", "--allow-all"],
       "main_test.ts",
