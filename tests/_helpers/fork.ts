@@ -26,8 +26,9 @@ export async function firstMessage(
 export const IS_IPC =
   'NotFound Cannot inherit a barrier: file descriptor 3 is the IPC channel of the program that forked this one; use the channel "stdio", or another descriptor';
 
-/** Sends that. */
+/** Sends that, and runs until it is killed, as an exit could overtake a message. */
 export const SEND_ERROR = `
   const error = await inheritBarrier({ channel: "fd" }).catch((error) => error);
   process.send(error.name + " " + error.message);
+  setInterval(() => {}, 1_000);
 `;
