@@ -17,8 +17,10 @@
  * @module
  */
 
-import { Barrier } from "./barrier.ts";
-import type { BarrierChannel, InternalOptions } from "./src/barrier/channel.ts";
+import "./src/channels/modules.ts"; // before any other
+import { Barrier } from "./src/barrier/barrier.ts";
+import type { BarrierChannel } from "./src/barrier/channel.ts";
+import type { InternalOptions } from "./src/barrier/options.ts";
 import { shown } from "./src/barrier/lines.ts";
 import {
   CHANNEL_FD,

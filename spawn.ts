@@ -36,7 +36,8 @@ import type {
   BarrierProcessStatus,
   SpawnPermissions,
 } from "./src/spawn/types.ts";
-import type { Barrier, BarrierWaitOptions } from "./barrier.ts";
+import type { Barrier } from "./src/barrier/barrier.ts";
+import type { BarrierWaitOptions } from "./src/barrier/options.ts";
 import type { BarrierChannelKind } from "./inherit.ts";
 
 export * from "./inherit.ts";

@@ -164,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['override name = "BarrierAbortedError";', ""],
     ["super(message, options);", "super(message);"],
   ]),
-  ...faults("src/barrier/channel.ts", ["barrier_cancel", "barrier_receive"], [
+  ...faults("src/barrier/options.ts", ["barrier_cancel", "barrier_receive"], [
     [
       "return signal.aborted ? Promise.reject(signal.reason) : undefined;",
       "return undefined;",
@@ -179,7 +179,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["Math.max(time, last + 0.001)", "time", "two lines have the same time"],
     ["cut(text, TEXT_MAX)", "text"],
   ]),
-  ...faults("barrier.ts", ["barrier/observer"], [
+  ...faults("src/barrier/barrier.ts", ["barrier/observer"], [
     [
       "channel.acceptsText ?? false",
       "false",
@@ -216,7 +216,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "reason instanceof BarrierAbortedError",
     ],
   ]),
-  ...faults("barrier.ts", ["barrier_signal"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_signal"], [
     ["if (!this.#failure) this.#channel.watch?.();", ""],
     ["if (!this.#failure) this.#channel", "this.#channel"],
     ["if (this.#failure) this.#controller.abort(this.#failure);", ""],
@@ -231,14 +231,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["this.#controller?.abort(this.#failure);", ""],
   ]),
-  ...faults("barrier.ts", ["barrier_abort"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_abort"], [
     ["toLine(describe(reason), REASON_MAX);", "String(describe(reason));"],
     [
       "this.#abortions.releaseAll(!this.#iAborted);",
       "this.#abortions.releaseAll(true);",
     ],
   ]),
-  ...faults("barrier.ts", ["barrier_receive"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_receive"], [
     [
       "this.#placed++;\n    this.#channel.send(line);",
       "this.#channel.send(line);\n    this.#placed++;",
@@ -251,7 +251,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a barrier without a note leaves the old note",
     ],
   ]),
-  ...faults("barrier.ts", ["barrier_cancel"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_cancel"], [
     [
       "this.#arrived.count > 0 && this.#syncs.size === 0",
       "this.#arrived.count > 0",
@@ -263,7 +263,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "what a canceled sync had reserved is not served",
     ],
   ]),
-  ...faults("barrier.ts", ["barrier_lifetime"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_lifetime"], [
     ["this.#channel.unref();", ""],
     [
       "= (): void => {\n    if (!this.#keepsAlive || this.#waiting > 0) return;",
@@ -272,14 +272,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["this.#abortions.releaseAll(false);", ""],
   ]),
-  ...faults("barrier.ts", ["barrier_iterator"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_iterator"], [
     [
       "this.#receives.rejectAll(undefined, owner);",
       "this.#receives.rejectAll(undefined);",
       "return() ends the steps of other iterators",
     ],
   ]),
-  ...faults("barrier.ts", ["barrier_wait"], [
+  ...faults("src/barrier/barrier.ts", ["barrier_wait"], [
     [
       "() => this.#barriers <= this.#arrived.count,",
       "() => this.#canConsume(),",

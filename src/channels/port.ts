@@ -3,65 +3,9 @@
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { BarrierAbortedError } from "../barrier/error.ts";
 import { describe, REASON_MAX, toLine } from "../barrier/lines.ts";
+import type { BarrierEmitter, BarrierPort } from "../barrier/transports.ts";
 import { setTimeout } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
-
-/**
- * An object that messages can be sent through: a `MessagePort`, a `Worker`, or a
- * worker's own global scope.
- */
-export interface BarrierPort {
-  /**
-   * Sends a message to the other end.
-   *
-   * @param message Bytes, or `null` when this side hangs up.
-   */
-  postMessage(message: unknown): void;
-  /**
-   * Starts to listen.
-   *
-   * @param type The type of the events: `"message"`, `"close"` or `"error"`.
-   * @param listener The function to call with each event.
-   */
-  addEventListener(
-    type: string,
-    listener: (event: Event) => void,
-  ): void;
-  /**
-   * Stops listening.
-   *
-   * @param type The type that was passed to `addEventListener`.
-   * @param listener The function that was passed to it.
-   */
-  removeEventListener(
-    type: string,
-    listener: (event: Event) => void,
-  ): void;
-}
-
-/** A `Worker` or a `MessagePort` of Node's `worker_threads`. */
-export interface BarrierEmitter {
-  /**
-   * Sends a message to the other end.
-   *
-   * @param message Bytes, or `null` when this side hangs up.
-   */
-  postMessage(message: unknown): void;
-  /**
-   * Starts to listen.
-   *
-   * @param event The event: `"message"`, `"close"`, `"error"` or `"exit"`.
-   * @param listener The function to call with each message, error or exit code.
-   */
-  on(event: string, listener: (value: unknown) => void): unknown;
-  /**
-   * Stops listening.
-   *
-   * @param event The event that was passed to `on`.
-   * @param listener The function that was passed to it.
-   */
-  off(event: string, listener: (value: unknown) => void): unknown;
-}
 
 /** A channel over messages. A message that is `null` is the end. */
 export class PortChannel implements BarrierChannel {

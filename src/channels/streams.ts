@@ -2,49 +2,9 @@
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
 import { shown } from "../barrier/lines.ts";
+import type { BarrierStreams } from "../barrier/transports.ts";
 import { setTimeout } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
-
-/**
- * A pair of byte streams that carries a barrier, such as a `Deno.Conn` or what
- * `WebSocketStream.opened` resolves to.
- *
- * @example Usage
- * ```ts
- * import { Barrier, type BarrierStreams } from "@ipc/barrier/barrier";
- * import { assert } from "@std/assert";
- *
- * const there = new TransformStream<Uint8Array<ArrayBuffer>>();
- * const back = new TransformStream<Uint8Array<ArrayBuffer>>();
- * const near: BarrierStreams = {
- *   readable: back.readable,
- *   writable: there.writable,
- * };
- * const far: BarrierStreams = {
- *   readable: there.readable,
- *   writable: back.writable,
- * };
- * using parent = Barrier.over(near);
- * using child = Barrier.over(far, { role: "child" });
- *
- * child.place();
- * assert(await parent.waitNext());
- * ```
- */
-export interface BarrierStreams {
-  /** What the peer sends: bytes, or text. */
-  readonly readable: ReadableStream<Uint8Array | ArrayBuffer | string>;
-  /** What is sent to the peer. */
-  readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;
-  /** Closes the writable side, and leaves the readable side open. */
-  closeWrite?(): Promise<void>;
-  /** Closes both sides. */
-  close?(): void;
-  /** Makes the streams keep the event loop alive. */
-  ref?(): void;
-  /** Stops the streams from keeping the event loop alive. */
-  unref?(): void;
-}
 
 /** Streams that are a `Deno.Conn`. */
 interface Connection extends BarrierStreams {

@@ -1,26 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import type { BarrierChannel, MessageReceiver } from "../barrier/channel.ts";
+import type { BarrierWebSocket } from "../barrier/transports.ts";
 import { clearTimeout, setTimeout, type Timer } from "../runtime/timers.ts";
 import { PacedReceiver } from "./paced.ts";
-import type { BarrierPort } from "./port.ts";
-
-/** A `WebSocket`, of a client or of a server. */
-export interface BarrierWebSocket
-  extends Pick<BarrierPort, "addEventListener" | "removeEventListener"> {
-  /** The class of binary messages. The barrier sets it to `"arraybuffer"`. */
-  binaryType: string;
-  /** The state: 0 until it is open, 1 while it is, and 2 or 3 after `close()`. */
-  readonly readyState: number;
-  /**
-   * Sends a message.
-   *
-   * @param data The message.
-   */
-  send(data: Uint8Array<ArrayBuffer>): void;
-  /** Closes the connection, after everything that was sent. */
-  close(): void;
-}
 
 const CONNECTING = 0;
 const OPEN = 1;

@@ -18,11 +18,11 @@
  *   need another barrier fail, but the signal is aborted only at the exit.
  */
 
-import { Barrier } from "../../barrier.ts";
+import { Barrier } from "../barrier/barrier.ts";
 import type {
   BarrierWaitOptions,
   InternalOptions,
-} from "../barrier/channel.ts";
+} from "../barrier/options.ts";
 import { exitOf } from "../runtime/exit.ts";
 import {
   endWithProgram,

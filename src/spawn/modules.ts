@@ -3,39 +3,20 @@
 /*
  * All modules that a parent loads. `spawn.ts` and `mod.ts` import this one first.
  *
- * For each import of a module that was not imported before, Deno reads the source
- * map of the importing module (denoland/deno_core#1212), even if nothing fails. That
- * took a fifth of the time in which this library is loaded. Here, only this short
- * module has such imports.
- *
- * Remove when Deno reads a source map only for an error.
+ * `src/channels/modules.ts` says why. Remove it together with that one.
  */
 
-import "../../barrier.ts";
-import "../barrier/arrivals.ts";
-import "../barrier/channel.ts";
-import "../barrier/error.ts";
-import "../barrier/lines.ts";
-import "../barrier/wait_queue.ts";
-import "../channels/environment.ts";
-import "../channels/paced.ts";
-import "../channels/pair.ts";
-import "../channels/port.ts";
+import "../channels/modules.ts";
 import "../channels/socket.ts";
 import "../channels/spawned.ts";
-import "../channels/stdio.ts";
-import "../channels/streams.ts";
-import "../channels/web_socket.ts";
 import "../runtime/at_exit.ts";
 import "../runtime/builtin.ts";
 import "../runtime/drain.ts";
 import "../runtime/exit.ts";
-import "../runtime/host.ts";
 import "../runtime/process.ts";
 import "../runtime/socket.ts";
 import "../runtime/spawned_socket.ts";
 import "../runtime/standard_output.ts";
-import "../runtime/timers.ts";
 import "../runtime/watch.ts";
 import "./byte_queue.ts";
 import "./byte_search.ts";

@@ -2,8 +2,8 @@
 
 /* Waiting until a child is ready or has finished, with errors that say why not. */
 
-import type { Barrier } from "../../barrier.ts";
-import { type BarrierWaitOptions, refused } from "../barrier/channel.ts";
+import type { Barrier } from "../barrier/barrier.ts";
+import { type BarrierWaitOptions, refused } from "../barrier/options.ts";
 import {
   BarrierAbortedError,
   type ExitStatus,

@@ -3,7 +3,7 @@
 /** What a barrier reports to the one that observes it. */
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import type { InternalOptions } from "../../src/barrier/channel.ts";
+import type { InternalOptions } from "../../src/barrier/options.ts";
 import type { BarrierEvent } from "../../src/barrier/observer.ts";
 import { HUNG_UP } from "../_helpers/barriers.ts";
 import { type Fixture, setUp } from "../_helpers/test_channel.ts";

@@ -1,6 +1,6 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
-import type { BarrierChannel, BarrierReceiver } from "../barrier/channel.ts";
+import type { BarrierChannel, BarrierReceiver } from "./channel.ts";
 
 /** Makes two channels that are each other's peer. */
 export function pairedChannels(): [BarrierChannel, BarrierChannel] {
