@@ -6,7 +6,19 @@
  * `src/channels/modules.ts` says why. Remove it together with that one.
  */
 
+import "../barrier/arrivals.ts";
+import "../barrier/barrier.ts";
+import "../barrier/error.ts";
+import "../barrier/lines.ts";
+import "../barrier/options.ts";
+import "../barrier/pair.ts";
+import "../barrier/wait_queue.ts";
+import "../channels/environment.ts";
 import "../channels/modules.ts";
+import "../channels/paced.ts";
+import "../channels/stdio.ts";
+import "../runtime/host.ts";
+import "../runtime/timers.ts";
 import "../channels/socket.ts";
 import "../channels/spawned.ts";
 import "../runtime/at_exit.ts";
