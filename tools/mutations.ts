@@ -332,6 +332,18 @@ export const MUTATIONS: readonly Mutation[] = [
       "the backlog resolves while more is to be delivered",
     ],
   ]),
+  ...faults("barrier.ts", ["barrier_over_ports", "barrier_over_web_sockets"], [
+    [
+      "if (isPort(transport)) return new PortChannel(transport);",
+      "",
+      "a port is no transport",
+    ],
+    [
+      "if (isWebSocket(transport)) return new WebSocketChannel(transport);",
+      "",
+      "a WebSocket is no transport",
+    ],
+  ]),
   ...faults("src/channels/port.ts", ["barrier_over_ports"], [
     ["this.#stop(); // before the barrier can react with a call", ""],
     ["this.#port.close();", ""],
