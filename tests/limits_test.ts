@@ -130,7 +130,7 @@ for (const channel of CHANNELS) {
     name: `BarrierProcess leaves nothing behind over "${channel}"`,
     ignore: !isLinux,
     async fn() {
-      const count = 120;
+      const count = 80;
       const { descriptors, children, resources, growth } = await measureLeaks(
         channel,
         count,

@@ -153,7 +153,7 @@ const BETWEEN: Record<string, Between> = {
   "sh -c": { command: `sh -c '"$CHECK"; :'` },
   "bash -c": { command: `bash -c '"$CHECK"; :'` },
   env: { command: 'env "$CHECK"' },
-  exec: { command: 'exec "$CHECK"' },
+  exec: { command: 'exec "$CHECK"', program: "sh" },
   make: {
     command: "printf 'check:\\n\\t@$(CHECK)\\n' | make -s -f - -j2",
     program: "make",

@@ -15,11 +15,29 @@ export function isInstalled(program: string): boolean {
 }
 
 function isThere(program: string): boolean {
-  // Where there is no Node, Deno puts itself in its place.
-  const script = program === "node"
-    ? "node -e 'process.exit(process.versions.deno ? 1 : 0)'"
-    : 'command -v "$1"';
-  return succeeds(["sh", "-c", script, "sh", program]);
+  return pathsOf(program).length > 0;
+}
+
+/** The files that a program can be, in the order of `PATH`; no process looks. */
+function pathsOf(program: string): string[] {
+  const isWindows = Deno.build.os === "windows";
+  const directories = program.includes("/")
+    ? [""]
+    : (Deno.env.get("PATH") ?? "").split(isWindows ? ";" : ":")
+      .map((directory) => `${directory}/`);
+  const endings = isWindows ? [".exe", ".cmd"] : [""];
+  return directories.flatMap((directory) =>
+    endings.map((ending) => `${directory}${program}${ending}`)
+  ).filter(isProgram);
+}
+
+function isProgram(path: string): boolean {
+  try {
+    const { isFile, mode } = Deno.statSync(path);
+    return isFile && (mode === null || (mode & 0o111) !== 0);
+  } catch {
+    return false; // whatever is wrong with it, it can't be run
+  }
 }
 
 /** Whether a command can be run, and ends well. */
@@ -62,10 +80,15 @@ export function knowsInherited(): boolean {
  */
 function pythonPath(): string | undefined {
   if (!isInstalled("python3")) return undefined;
-  const { stdout } = new Deno.Command("python3", {
-    args: ["-c", "import sys; print(sys.executable)"],
-  }).outputSync();
-  return new TextDecoder().decode(stdout).trim();
+  const paths = pathsOf("python3");
+  return paths.find((path) => !isScript(path)) ?? paths[0];
+}
+
+function isScript(path: string): boolean {
+  using file = Deno.openSync(path);
+  const start = new Uint8Array(2);
+  file.readSync(start);
+  return new TextDecoder().decode(start) === "#!";
 }
 
 const pythonBinary = pythonPath();
@@ -122,11 +145,12 @@ function npmPath(npmPackage: string): string | undefined {
   const prefix = `${cache}/ipc-barrier-tests/${npmPackage}`;
   const program = npmPackage.replace(/@.*/, "");
   const path = `${prefix}/node_modules/.bin/${program}`;
-  if (succeeds([path, "--version"])) return path;
+  if (isThere(path)) return path;
   const install = ["install", "--silent", "--prefix", prefix, npmPackage];
   if (succeeds(["npm", ...install]) && succeeds([path, "--version"])) {
     return path;
   }
+  if (isThere(path)) Deno.removeSync(prefix, { recursive: true });
   console.log(`Ignoring tests: npm cannot install ${npmPackage}`);
   return undefined;
 }
