@@ -103,7 +103,7 @@ for (const { name, types, install, run, installed } of RUNTIMES) {
         install,
       );
       const compiled = await project.compile();
-      assertEquals(compiled.stdout, "");
+      assertEquals(compiled.stdout, "\n");
       assertEquals(compiled.code, 0, compiled.stderr);
       assertEquals(await project.run(run), {
         code: 0,

@@ -7,6 +7,7 @@
  */
 
 import { type CommandLine, type Output, run } from "./run.ts";
+import { testdataCommand } from "./scripts.ts";
 import { TempDir } from "./temp_dir.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -16,8 +17,6 @@ const { name, version } = JSON.parse(
 
 /** What JSR calls the package for npm: "@jsr/scope__name". */
 const NPM_NAME = `@jsr/${name.slice(1).replace("/", "__")}`;
-
-const TYPESCRIPT = "npm:typescript@5.9.3/tsc";
 
 /** A project in a temporary directory. */
 export class NpmProject implements AsyncDisposable {
@@ -72,12 +71,10 @@ export class NpmProject implements AsyncDisposable {
     }
   }
 
-  /** Checks the types of the project and of its packages, and compiles it. */
+  /** Checks the types of the project and of this package, and compiles it. */
   compile(): Promise<Output> {
-    return this.run([
-      ...[Deno.execPath(), "run", "--allow-all", "--no-config"] as const,
-      TYPESCRIPT,
-    ]);
+    const flags = ["--allow-all", "--no-config"];
+    return this.run(testdataCommand("compile.ts", [name], flags));
   }
 
   /** Runs a program in the project. */
