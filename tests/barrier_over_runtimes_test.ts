@@ -84,9 +84,9 @@ const MISSING: Record<string, (keyof typeof EXPECTED)[]> = {
 const DENO: CommandLine = [Deno.execPath(), "run", "--allow-all"];
 const COMMANDS: [name: string, command: CommandLine | undefined][] = [
   ["Deno", DENO],
-  ...RUNTIMES.map(({ name, program }): [string, CommandLine | undefined] => [
+  ...RUNTIMES.map(({ name, command }): [string, CommandLine | undefined] => [
     name,
-    program === undefined ? undefined : [program],
+    command,
   ]),
 ];
 

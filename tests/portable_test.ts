@@ -3,7 +3,7 @@
 /** What holds outside of Deno on Linux. */
 
 import { assertEquals } from "@std/assert";
-import { isInstalled } from "./_helpers/programs.ts";
+import { isInstalled, NODE } from "./_helpers/programs.ts";
 import { run } from "./_helpers/run.ts";
 import { RUNTIMES, writeProgram } from "./_helpers/runtimes.ts";
 import { json, parentModule } from "./_helpers/scripts.ts";
@@ -29,13 +29,13 @@ shared.complete();
 console.log(shared.tryWait(), typeof Deno);
 `;
 
-for (const { name, program } of RUNTIMES) {
+for (const { name, command } of RUNTIMES) {
   Deno.test({
     name: `Barrier.over() a port and Completion work in ${name}`,
-    ignore: program === undefined,
+    ignore: command === undefined,
     async fn() {
       const { code, stdout, stderr } = await run(
-        [program!, await writeProgram(PROGRAM)],
+        [...command!, await writeProgram(PROGRAM)],
       );
       assertEquals(
         { code, stdout },
@@ -51,13 +51,16 @@ for (const { name, program } of RUNTIMES) {
 
 Deno.test({
   name: "Every module can be imported where there is no Worker and no Deno",
-  ignore: !isInstalled("node"),
+  ignore: NODE === undefined,
   async fn() {
     const modules = ["mod", "barrier", "completion", "inherit", "spawn"];
     const program = modules.map((name) =>
       `console.log(Object.keys(await import("./${name}.mjs")).length > 0);`
     ).join("\n");
-    const { stdout, stderr } = await run(["node", await writeProgram(program)]);
+    const { stdout, stderr } = await run([
+      ...NODE!,
+      await writeProgram(program),
+    ]);
     assertEquals(stdout, "true\n".repeat(modules.length), stderr);
   },
 });

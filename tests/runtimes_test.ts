@@ -18,7 +18,7 @@ import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { firstMessage, IS_IPC, SEND_ERROR } from "./_helpers/fork.ts";
 import { block } from "./_helpers/pages.ts";
-import { run } from "./_helpers/run.ts";
+import { type CommandLine, run } from "./_helpers/run.ts";
 import { RUNTIMES, writeProgram } from "./_helpers/runtimes.ts";
 import { SCENARIOS } from "./_helpers/scenarios.ts";
 import { json } from "./_helpers/scripts.ts";
@@ -133,11 +133,11 @@ interface Report {
 }
 
 async function reportOf(
-  program: string,
+  command: CommandLine,
   channel: BarrierChannelKind,
 ): Promise<Report> {
   let printed = 0;
-  const child = spawnWithBarrier([program, await writeProgram(CHILD)], {
+  const child = spawnWithBarrier([...command, await writeProgram(CHILD)], {
     channel,
     env: { BARRIER_STATE: "-1", BARRIER_TRACE: "1" },
     stdout: () => printed++,
@@ -190,14 +190,14 @@ socket.write("resumed\\n");
 process.exit();
 `;
 
-const bun = RUNTIMES.find(({ name }) => name === "Bun")?.program;
+const bun = RUNTIMES.find(({ name }) => name === "Bun")?.command;
 
 Deno.test({
   name: "connectInBun() reads no more until the socket is resumed",
   ignore: bun === undefined || !IS_UNIX,
   async fn() {
     await using child = spawnWithBarrier(
-      [bun!, await writeProgram(PAUSING_CHILD)],
+      [...bun!, await writeProgram(PAUSING_CHILD)],
       { signal: AbortSignal.timeout(LIMIT) },
     );
     for (let i = 0; i < 200; i++) child.place("x".repeat(4_000));
@@ -206,21 +206,21 @@ Deno.test({
   },
 });
 
-for (const { name, program } of RUNTIMES) {
+for (const { name, command } of RUNTIMES) {
   /** Defines a test that starts children in this runtime. */
-  const test = (title: string, run: (program: string) => Promise<void>) =>
+  const test = (title: string, run: (command: CommandLine) => Promise<void>) =>
     Deno.test({
       name: `${title} in ${name}`,
-      ignore: program === undefined || !IS_UNIX,
-      fn: () => run(program!),
+      ignore: command === undefined || !IS_UNIX,
+      fn: () => run(command!),
     });
 
   for (const channel of CHANNELS) {
     let reported: Promise<Report> | undefined;
     /** Defines a test of what a child over this channel reports. */
     const testReport = (title: string, check: (report: Report) => void) =>
-      test(`${title} over "${channel}"`, async (program) => {
-        check(await (reported ??= reportOf(program, channel)));
+      test(`${title} over "${channel}"`, async (command) => {
+        check(await (reported ??= reportOf(command, channel)));
       });
 
     testReport("inheritBarrier() removes its variables", ({ child }) => {
@@ -286,13 +286,13 @@ for (const { name, program } of RUNTIMES) {
     if (name === "Node 24" && code !== 3) continue;
     const channels = code === 3 ? CHANNELS : CHANNELS.slice(0, 1);
     for (const channel of channels) {
-      test(`What is placed ${where} arrives over "${channel}"`, async (program) => {
+      test(`What is placed ${where} arrives over "${channel}"`, async (command) => {
         const path = await writeProgram(`
           import { inheritBarrier } from "./inherit.mjs";
           const barrier = await inheritBarrier();
           ${body.replace("PLACE", PLACE_MANY)}
         `);
-        const child = spawnWithBarrier([program, path], {
+        const child = spawnWithBarrier([...command, path], {
           channel,
           stderr: "null",
           signal: AbortSignal.timeout(LIMIT),
@@ -305,11 +305,11 @@ for (const { name, program } of RUNTIMES) {
     }
   }
 
-  test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (program) => {
+  test('inheritBarrier() passes systemd\'s scenarios and traces over "fd"', async (command) => {
     const scenarios = Object.values(SCENARIOS);
-    const traces = await readTraces(ALL ? 60 : 150);
+    const traces = await readTraces(ALL ? 60 : 300);
     await withDrivenChildren(
-      program,
+      command,
       scenarios.length + traces.length,
       async (children) => {
         await Promise.all(
@@ -326,7 +326,7 @@ for (const { name, program } of RUNTIMES) {
   // What follows is the same in both releases of Node.
   if (name === "Node 24" && !ALL) continue;
 
-  test("inheritBarrier() and spawnWithBarrier() say what is missing", async (program) => {
+  test("inheritBarrier() and spawnWithBarrier() say what is missing", async (command) => {
     const path = await writeProgram(`
       import { once } from "node:events";
       import { isMainThread, parentPort, Worker } from "node:worker_threads";
@@ -353,7 +353,7 @@ for (const { name, program } of RUNTIMES) {
       results.push(...await once(new Worker(new URL(import.meta.url)), "message"));
       console.log(results.join("\\n"));
     `);
-    const { stdout, stderr } = await run([program, path]);
+    const { stdout, stderr } = await run([...command, path]);
     const [version] = /(Node|Bun) \d+\.\d+\.\d+/.exec(stdout) ?? [];
     assertEquals(
       stdout.trimEnd().split("\n"),
@@ -369,15 +369,15 @@ for (const { name, program } of RUNTIMES) {
     );
   });
 
-  test("inheritBarrier() rejects where descriptor 3 is an IPC channel", async (program) => {
+  test("inheritBarrier() rejects where descriptor 3 is an IPC channel", async (command) => {
     const path = await writeProgram(`
       import { inheritBarrier } from "./inherit.mjs";
       ${SEND_ERROR}
     `);
-    assertEquals(await firstMessage([program, path]), IS_IPC);
+    assertEquals(await firstMessage([...command, path]), IS_IPC);
   });
 
-  test("Barrier.over() joins a parent and a Deno child", async (program) => {
+  test("Barrier.over() joins a parent and a Deno child", async (command) => {
     const shown = block("// parent.mjs")
       .replace('"deno"', json(Deno.execPath())).replace(
         "@ipc/barrier/barrier",
@@ -399,7 +399,7 @@ for (const { name, program } of RUNTIMES) {
       for (let i = 0; i < ${MANY}; i++) parent.place("over");
       Deno.exit();`,
     );
-    const { code, stdout, stderr } = await run([program, path], {
+    const { code, stdout, stderr } = await run([...command, path], {
       cwd: directory.path,
       env: { NO_COLOR: "1" },
     });
@@ -409,14 +409,14 @@ for (const { name, program } of RUNTIMES) {
     }, stderr);
   });
 
-  test('inheritBarrier() passes systemd\'s scenarios and traces over "stdio"', async (program) => {
+  test('inheritBarrier() passes systemd\'s scenarios and traces over "stdio"', async (command) => {
     const scenarios = Object.values(SCENARIOS);
-    for (const scenario of scenarios.filter((_, i) => ALL || i % 4 === 3)) {
-      await using child = await spawnDriven(program);
+    for (const scenario of scenarios.filter((_, i) => ALL || i % 8 === 3)) {
+      await using child = await spawnDriven(command);
       await scenario(child, child.barrier);
     }
     for (const trace of await readTraces(ALL ? 100 : 2_000)) {
-      await using child = await spawnDriven(program);
+      await using child = await spawnDriven(command);
       await replayOn(child, trace);
     }
   });

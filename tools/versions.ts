@@ -109,9 +109,9 @@ async function testRuntimes(): Promise<void> {
   );
   console.log(`| --- | --- | ${COLUMNS.map(() => "---").join(" | ")} |`);
   const rows = [
-    ...RUNTIMES.map(({ name, program }) => ({
+    ...RUNTIMES.map(({ name, command }) => ({
       title: name.replace(/ .*/, ""),
-      program,
+      program: command?.at(-1),
       tests: new RegExp(` (in|for) ${name}$`),
     })),
     {

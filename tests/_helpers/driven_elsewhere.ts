@@ -10,15 +10,16 @@ import { CHANNEL_FD } from "../../src/channels/environment.ts";
 import { InheritedChannel } from "../../src/channels/socket.ts";
 import { readDirectly } from "../../src/runtime/spawned_socket.ts";
 import { DrivenChild } from "./driver.ts";
+import type { CommandLine } from "./run.ts";
 import { transpiled } from "./runtimes.ts";
 
 const DRIVEN = new URL("../testdata/driven_node.mjs", import.meta.url).pathname;
 
 /** Starts a process with one child in it, over its stdin and stdout. */
-export async function spawnDriven(program: string): Promise<DrivenChild> {
+export async function spawnDriven(command: CommandLine): Promise<DrivenChild> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const barrier = spawnWithBarrier(
-    [program, ...await args(listener, ["stdio"])],
+    [...command, ...await args(listener, ["stdio"])],
     { channel: "stdio" },
   );
   return new DrivenChild(barrier, await listener.accept());
@@ -29,7 +30,7 @@ export async function spawnDriven(program: string): Promise<DrivenChild> {
  * for each would take longer than everything else.
  */
 export async function withDrivenChildren(
-  program: string,
+  [program, ...words]: CommandLine,
   count: number,
   run: (children: readonly DrivenChild[]) => Promise<void>,
 ): Promise<void> {
@@ -38,7 +39,7 @@ export async function withDrivenChildren(
   const pipes = fds.map(() => "pipe" as const);
   const process = spawn(
     program,
-    await args(listener, fds.map((fd) => `fd:${fd}`)),
+    [...words, ...await args(listener, fds.map((fd) => `fd:${fd}`))],
     { stdio: ["ignore", "inherit", "inherit", ...pipes] },
   );
   const exited = once(process, "exit");

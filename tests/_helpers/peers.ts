@@ -2,7 +2,7 @@
 
 /** The programs in `peers/`, each in another language. */
 
-import { bunPath, isInstalled, PYTHON } from "./programs.ts";
+import { bunPath, isInstalled, NODE, PYTHON } from "./programs.ts";
 import { type CommandLine, run } from "./run.ts";
 
 /** A program that makes the calls which its arguments name. */
@@ -24,7 +24,7 @@ const bun = bunPath();
 export const PEER_PROGRAMS: readonly PeerProgram[] = [
   interpreted("bash", isInstalled("bash") ? ["bash"] : undefined, "peer.sh"),
   interpreted("Python", PYTHON, "peer.py"),
-  interpreted("Node", isInstalled("node") ? ["node"] : undefined, "peer.mjs"),
+  interpreted("Node", NODE, "peer.mjs"),
   interpreted("Bun", bun === undefined ? undefined : [bun], "peer.mjs"),
   await compiled("C", "cc", "peer.c"),
 ];

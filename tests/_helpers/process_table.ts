@@ -42,9 +42,16 @@ export async function workingIn(directory: string): Promise<number[]> {
   return pids;
 }
 
-/** Resolves when there are no such processes any more. */
-export async function allGone(find: () => Promise<number[]>): Promise<void> {
+/**
+ * Resolves when there are no such processes any more.
+ *
+ * @param pause How long, in milliseconds, to wait before it looks again.
+ */
+export async function allGone(
+  find: () => Promise<number[]>,
+  pause = 10,
+): Promise<void> {
   while ((await find()).length > 0) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

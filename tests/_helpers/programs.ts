@@ -101,15 +101,18 @@ export const PYTHON: CommandLine | undefined = pythonBinary === undefined
   ? undefined
   : [pythonBinary, "-S"];
 
-/**
- * What runs a program in Node, if that is installed. To read more certificates
- * takes Node half as long as to start.
- */
-export const NODE: CommandLine | undefined = isThere("node")
-  ? Deno.env.has("NODE_EXTRA_CA_CERTS")
-    ? ["env", "-u", "NODE_EXTRA_CA_CERTS", "node"]
-    : ["node"]
+/** What runs a program in Node, if that is installed. */
+export const NODE: CommandLine | undefined = isInstalled("node")
+  ? withoutCertificates("node")
   : undefined;
+
+/** To read more certificates takes Node half as long as to start. */
+export function withoutCertificates(node: string): CommandLine {
+  const variable = "NODE_EXTRA_CA_CERTS";
+  return Deno.env.has(variable) && Deno.build.os !== "windows"
+    ? ["env", "-u", variable, node]
+    : [node];
+}
 
 /** The program that compiles and bundles TypeScript fastest. */
 export const ESBUILD = "npm:esbuild@0.28.2";

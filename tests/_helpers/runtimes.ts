@@ -3,22 +3,34 @@
 /** The runtimes other than Deno, and the library as JavaScript for them. */
 
 import { LIBRARY, libraryFiles } from "./library.ts";
-import { bunPath, ESBUILD, isInstalled, node24Path } from "./programs.ts";
-import { run } from "./run.ts";
+import {
+  bunPath,
+  ESBUILD,
+  NODE,
+  node24Path,
+  withoutCertificates,
+} from "./programs.ts";
+import { type CommandLine, run } from "./run.ts";
 
 const TESTDATA = "tests/testdata/runtimes/";
 
-/** A runtime, and its program if that is installed. */
+/** A runtime, and what runs a program in it if that is installed. */
 export interface Runtime {
   name: string;
-  program: string | undefined;
+  command: CommandLine | undefined;
 }
+
+const bun = bunPath();
+const node24 = node24Path();
 
 /** The runtimes that the tests run in, each with a reason where it is missing. */
 export const RUNTIMES: readonly Runtime[] = [
-  { name: "Node", program: isInstalled("node") ? "node" : undefined },
-  { name: "Node 24", program: node24Path() },
-  { name: "Bun", program: bunPath() },
+  { name: "Node", command: NODE },
+  {
+    name: "Node 24",
+    command: node24 ? withoutCertificates(node24) : undefined,
+  },
+  { name: "Bun", command: bun ? [bun] : undefined },
 ];
 
 let library: Promise<string> | undefined;

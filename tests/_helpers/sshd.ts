@@ -130,7 +130,7 @@ AuthenticationMethods publickey
 AuthorizedKeysFile "${home}/user_key.pub"
 StrictModes no
 PermitUserRC no
-SetEnv "HOME=${home}" "PATH=${home}/bin:/usr/bin:/bin"
+SetEnv "HOME=${home}" "DENO_DIR=${denoDir()}" "PATH=${home}/bin:/usr/bin:/bin"
 ${settings}
 `,
   );
@@ -152,6 +152,13 @@ Host ${name}
   );
   // Debian's server wants it where it runs as root, and its service makes it.
   if (Deno.uid() === 0) await Deno.mkdir("/run/sshd", { recursive: true });
+}
+
+/** The cache of this user's Deno: with an empty one it starts three times slower. */
+function denoDir(): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") ??
+    `${Deno.env.get("HOME")}/.cache`;
+  return Deno.env.get("DENO_DIR") ?? `${cache}/deno`;
 }
 
 async function makeKey(path: string): Promise<void> {

@@ -130,7 +130,7 @@ for (
   });
 }
 
-for (const code of ["Infinity", "NaN", "-1", "256", "1e20", '"7"', ""]) {
+for (const code of ["NaN", "256", '"7"', ""]) {
   Deno.test(`runAtExit() leaves Deno.exit(${code}) the exit code that Deno gives it`, async () => {
     const exit = `Deno.exit(${code});`;
     const { code: expected } = await run([Deno.execPath(), "eval", exit]);

@@ -31,9 +31,11 @@ const errors = [
     program.emit(program.getSourceFile(name)).diagnostics
   ),
 ];
-console.log(ts.formatDiagnostics(errors, {
-  getCanonicalFileName: (name) => name,
-  getCurrentDirectory: () => cwd,
-  getNewLine: () => "\n",
-}).trimEnd());
+console.log(
+  ts.formatDiagnostics(errors, {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => cwd,
+    getNewLine: () => "\n",
+  }).trimEnd(),
+);
 Deno.exit(errors.length > 0 ? 2 : 0);
