@@ -18,6 +18,7 @@ import {
   spawnWithBarrier,
 } from "../../mod.ts";
 import { turnEventLoop } from "./event_loop.ts";
+import { messages } from "./messages.ts";
 
 /** The channels that a test runs on. */
 export const CHANNELS: readonly BarrierChannelKind[] =
@@ -53,19 +54,6 @@ export type Call =
 export interface Step {
   blocked: boolean;
   result: Promise<unknown>;
-}
-
-/** The lines of a connection, parsed. */
-export async function* messages<T>(
-  readable: ReadableStream<Uint8Array>,
-): AsyncGenerator<T> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of readable) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) yield JSON.parse(line);
-  }
 }
 
 /** What the child answers: what became of a call, now or later. */

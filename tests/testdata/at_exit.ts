@@ -3,17 +3,22 @@
 // The programs of tests/runtime/at_exit_test.ts.
 // deno-lint-ignore-file no-process-global -- importing it would load it for all
 
-import {
-  type Barrier,
-  type BarrierChannelKind,
-  inheritBarrier,
+import type {
+  Barrier,
+  BarrierChannelKind,
   spawnWithBarrier,
 } from "../../mod.ts";
+import { inheritBarrier } from "../../inherit.ts";
 import { atUnload, runAtExit } from "../../src/runtime/at_exit.ts";
 import { main } from "./main.ts";
 
 function inherit(channel: string | undefined): Promise<Barrier> {
   return inheritBarrier({ channel: channel as BarrierChannelKind });
+}
+
+/** Loads what a parent needs alone, as most programs here are children. */
+async function spawner(): Promise<typeof spawnWithBarrier> {
+  return (await import("../../spawn.ts")).spawnWithBarrier;
 }
 
 function fail(): never {
@@ -136,6 +141,7 @@ await main({
   },
 
   async "parent that ends"(channel, count) {
+    const spawnWithBarrier = await spawner();
     const child = spawnWithBarrier(import.meta.url, {
       args: ["child of it", channel!],
       channel: channel as BarrierChannelKind,
@@ -157,6 +163,7 @@ await main({
   },
 
   async "two that stop"() {
+    const spawnWithBarrier = await spawner();
     const own = [Deno.exit, process.emit];
     const isOwn = () => [Deno.exit, process.emit].every((f, i) => f === own[i]);
     const children = [1, 2].map(() => spawnWithBarrier(["sleep", "1000"]));
@@ -168,7 +175,8 @@ await main({
     }
   },
 
-  "two that are aborted"(count) {
+  async "two that are aborted"(count) {
+    const spawnWithBarrier = await spawner();
     const script =
       'while read -r line <&3; do last=$line; done; echo "$last" >&2';
     const children = [1, 2].map(() => spawnWithBarrier(["sh", "-c", script]));
@@ -180,6 +188,7 @@ await main({
   },
 
   async frozen(count) {
+    const spawnWithBarrier = await spawner();
     Object.freeze(Deno);
     const script =
       "echo >&3; while read -r _ <&3; do n=$((n + 1)); done; echo $n";

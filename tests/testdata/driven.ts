@@ -5,8 +5,9 @@
 import { Socket } from "node:net";
 import { SocketChannel } from "../../src/channels/socket.ts";
 import { inheritBarrier } from "../../inherit.ts";
-import { type Answer, type Call, messages } from "../_helpers/driver.ts";
+import type { Answer, Call } from "../_helpers/driver.ts";
 import { turnEventLoop } from "../_helpers/event_loop.ts";
+import { messages } from "../_helpers/messages.ts";
 
 // Counts what arrives on the channel, whichever it is.
 let received = 0;

@@ -3,7 +3,8 @@
 // A child that its parent floods with barriers, and that places one with the number
 // of waits that took: `deno run paced_child.ts <channel> <barriers>`.
 
-import { type BarrierChannelKind, inheritBarrier } from "../../mod.ts";
+import type { BarrierChannelKind } from "../../mod.ts";
+import { inheritBarrier } from "../../inherit.ts";
 
 const [channel, count] = Deno.args as [BarrierChannelKind, string];
 const flood = Number(count);
