@@ -22,22 +22,34 @@ import type { Order } from "../testdata/ending_worker.ts";
 
 const PROGRAMS = "process.ts";
 
-for (
-  const [what, options] of [
-    ["a child", {}],
-    ["a child that leads a process group", { processGroup: true }],
-    ["an unreferenced child", { isUnreferenced: true }],
-  ] as const
-) {
-  for (const end of ["closes itself", "throws", "is terminated"] as const) {
-    // What the worker does is the same to every child.
-    if (what !== "a child" && end !== "is terminated") continue;
-    test(`surviveErrors() ends ${what} with a worker that ${end}`, async () => {
-      const order: Order = { ...options, end };
-      const { stdout } = await runTestdata(PROGRAMS, ["worker", json(order)]);
-      assertEquals(stdout, "NotFound true\n");
-    });
-  }
+/** Children of workers that end, and how. What the worker does is the same to all. */
+const ENDED: readonly [name: string, order: Order][] = [
+  ["a child with a worker that closes itself", { end: "closes itself" }],
+  ["a child with a worker that throws", { end: "throws" }],
+  ["a child with a worker that is terminated", { end: "is terminated" }],
+  [
+    "a child that leads a process group with a worker that is terminated",
+    { processGroup: true, end: "is terminated" },
+  ],
+  [
+    "an unreferenced child with a worker that is terminated",
+    { isUnreferenced: true, end: "is terminated" },
+  ],
+];
+
+/** What one program prints that has all these workers, one after the other. */
+let ended: Promise<string[]> | undefined;
+
+async function runWorkers(): Promise<string[]> {
+  const orders = ENDED.map(([_, order]) => json(order));
+  const { stdout } = await runTestdata(PROGRAMS, ["worker", ...orders]);
+  return stdout.trimEnd().split("\n");
+}
+
+for (const [index, [name]] of ENDED.entries()) {
+  test(`surviveErrors() ends ${name}`, async () => {
+    assertEquals((await (ended ??= runWorkers()))[index], "NotFound true");
+  });
 }
 
 Deno.test({

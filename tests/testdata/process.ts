@@ -7,26 +7,34 @@ import type { Order } from "./ending_worker.ts";
 import { main } from "./main.ts";
 
 await main({
-  async worker(order) {
-    const worker = new Worker(import.meta.resolve("./ending_worker.ts"), {
-      type: "module",
-      name: order!,
-    });
-    worker.onerror = (event) => event.preventDefault();
-    const pid = await new Promise<number>((resolve) => {
-      worker.onmessage = ({ data }) => resolve(data);
-    });
-    const { end }: Order = JSON.parse(order!);
-    if (end === "is terminated") worker.terminate();
-    // A child that does not end has failed the test.
-    setTimeout(() => Deno.kill(pid, "SIGTERM"), 20_000);
-    try {
-      for (;;) {
-        Deno.kill(pid, 0);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+  async worker(...orders) {
+    for (const order of orders) {
+      const worker = new Worker(import.meta.resolve("./ending_worker.ts"), {
+        type: "module",
+        name: order,
+      });
+      worker.onerror = (event) => event.preventDefault();
+      const pid = await new Promise<number>((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+      });
+      const { end }: Order = JSON.parse(order);
+      if (end === "is terminated") worker.terminate();
+      // A child that does not end has failed the test.
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        Deno.kill(pid, "SIGTERM");
+      }, 20_000);
+      try {
+        for (;;) {
+          Deno.kill(pid, 0);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      } catch (error) {
+        console.log((error as Error).name, !isLate);
       }
-    } catch (error) {
-      console.log((error as Error).name, performance.now() < 20_000);
+      clearTimeout(timer);
+      if (isLate) break;
     }
     Deno.exit();
   },
