@@ -13,6 +13,7 @@ import {
 import { PEER_PROGRAMS, results } from "./_helpers/peers.ts";
 import { type CommandLine, start } from "./_helpers/run.ts";
 import { readUntil } from "./_helpers/scripts.ts";
+import { IS_UNIX } from "./_helpers/unix.ts";
 
 const LINE_MAX = 4096;
 const NEWLINE = 0x0a;
@@ -128,15 +129,22 @@ interface Answer {
   code: number;
 }
 
-/** One process of Node that runs Node's program as often as it is asked to. */
-class PeersInNode {
+/** What runs the program of a language as often as it is asked to. */
+const HOSTS: Record<string, string> = {
+  Node: "peers_in_node.mjs",
+  Python: "peers_in_python.py",
+};
+
+/** A process that runs a peer's program as often as it is asked to. */
+class PeerHost {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
 
-  constructor(command: CommandLine) {
-    const program = new URL("testdata/peers_in_node.mjs", import.meta.url);
-    const node = command.slice(0, -1) as unknown as CommandLine;
-    const process = start([...node, program.pathname, command.at(-1)!], {
+  constructor(host: string, command: CommandLine) {
+    const path = `${import.meta.dirname}/testdata/${host}`;
+    const interpreter = command.slice(0, -1) as unknown as CommandLine;
+    const process = start([...interpreter, path, command.at(-1)!], {
+      env: { PYTHONUNBUFFERED: "" },
       stderr: "inherit",
     });
     addEventListener("unload", () => process.kill("SIGKILL"));
@@ -188,8 +196,9 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
     const { sent, said, status } = await peer.end();
     return { sent, said, code: status.code };
   };
-  const peers = language === "Node" && !ignore
-    ? new PeersInNode(command)
+  const host = IS_UNIX ? HOSTS[language] : undefined; // Windows has no fork()
+  const peers = host !== undefined && !ignore
+    ? new PeerHost(host, command)
     : undefined;
   /** Does the same, in a process for all runs where to start one takes long. */
   const converse = (...args: Parameters<typeof converseAlone>) =>
@@ -436,9 +445,7 @@ for (const { language, command, waitNext, checks, ignore } of PEER_PROGRAMS) {
 
   for (const [what, lines] of Object.entries(VIOLATIONS)) {
     test(`aborts when it reads ${what}`, async () => {
-      for (const [i, line] of lines.entries()) {
-        // Those with a process for each have decoders, which see them all.
-        if (language === "Python" && i > 0) continue;
+      for (const line of lines) {
         const { sent, said } = await converse(line, [waitNext, "place"]);
         assertEquals(said, [
           `${waitNext} false broke the protocol`,
