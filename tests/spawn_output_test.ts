@@ -7,9 +7,8 @@ import { spawnWithBarrier } from "../mod.ts";
 import { CHANNELS } from "./_helpers/driver.ts";
 import { turnEventLoop } from "./_helpers/event_loop.ts";
 import { PYTHON } from "./_helpers/programs.ts";
-import { start } from "./_helpers/run.ts";
+import { type Output, start } from "./_helpers/run.ts";
 import {
-  childModule,
   json,
   parentModule,
   readUntil,
@@ -22,39 +21,25 @@ import { test } from "./_helpers/unix.ts";
 
 const MEGABYTE = 1024 * 1024;
 
+/** Prints that much, places a barrier, and exits after the parent's. */
+const PRINTS_A_MEGABYTE =
+  `head -c ${MEGABYTE} /dev/zero; echo >&3; read -r _ <&3`;
+
 for (const stdout of ["null", "piped"] as const) {
   test(`spawnWithBarrier() goes on while nobody reads a megabyte of a "${stdout}" stdout`, async () => {
-    await using child = spawnWithBarrier(
-      childModule(
-        "fd",
-        `
-        console.log("x".repeat(${MEGABYTE}));
-        barrier.place();
-        await barrier.waitNext();
-        `,
-      ),
-      { stdout },
-    );
+    await using child = shell(PRINTS_A_MEGABYTE, { stdout });
     assert(await child.waitNext());
     child.place();
     assertEquals((await child.status).code, 0);
     if (stdout === "piped") {
-      assertEquals((await child.stdout.bytes()).length, MEGABYTE + 1);
+      assertEquals((await child.stdout.bytes()).length, MEGABYTE);
     }
   });
 }
 
 test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" stdout', async () => {
-  const child = childModule(
-    "fd",
-    `
-    console.log("x".repeat(${MEGABYTE}));
-    barrier.place();
-    await barrier.waitNext();
-    `,
-  );
   const parent = startParent(`
-    const child = spawnWithBarrier(${json(child)});
+    const child = spawnWithBarrier(["sh", "-c", ${json(PRINTS_A_MEGABYTE)}]);
     console.error(await child.waitNext());
     child.place();
     await child.exited;
@@ -67,7 +52,7 @@ test('spawnWithBarrier() goes on while nobody reads a megabyte of an "inherit" s
   // Nobody has read the parent's stdout so far, and all of it is there.
   assertEquals(
     await parent.stdout.text(),
-    `${"x".repeat(MEGABYTE)}\nstatus\n`,
+    `${"\0".repeat(MEGABYTE)}status\n`,
   );
   assertEquals((await parent.status).code, 0);
   await stderr.cancel();
@@ -78,15 +63,9 @@ test("BarrierProcess.status resolves when all output is forwarded, in order", as
   const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`).join(
     "",
   );
-  const child = childModule(
-    "fd",
-    `
-    for (let i = 0; i < 20_000; i++) console.log("line", i);
-    Deno.exit(2);
-    `,
-  );
+  const script = "seq -f 'line %g' 0 19999; exit 2";
   const { stdout } = await runParent(`
-    const child = spawnWithBarrier(${json(child)});
+    const child = spawnWithBarrier(["sh", "-c", ${json(script)}]);
     console.log("exit", (await child.status).code);
   `);
   assertEquals(stdout, `${lines}exit 2\n`);
@@ -410,36 +389,45 @@ test("BarrierProcess closes its end of the child's stdin when the child has exit
   Deno.kill(grandchild, "SIGKILL");
 });
 
-for (
-  const [channel, stdout, how, pause] of [
-    ["fd", "forward", "all the time", ""],
-    ["fd", "piped", "now and then", "sleep 0.01;"],
-    ["stdio", "forward", "now and then", "sleep 0.01;"],
-    ["stdio", "null", "all the time", ""],
-    ["stdio", "piped", "all the time", ""],
-  ] as const
-) {
-  test(`BarrierProcess.status ignores a grandchild that prints ${how} to "${stdout}" (${channel})`, async () => {
-    await using directory = await TempDir.make();
-    const file = `${directory.path}/run`;
-    await Deno.writeTextFile(file, "");
-    const script =
-      `(while [ -e ${file} ]; do echo line; ${pause} done) & exit 3`;
-    const { stdout: output, stderr } = await runParent(
-      `
-      await using child = spawnWithBarrier(["sh", "-c", ${json(script)}], {
-        channel: "${channel}",
-        stdout: "${stdout}",
-        stderr: "null",
-      });
+/** Children whose grandchildren print on, and how these do it. */
+const PRINTING_ON = [
+  ["fd", "forward", "all the time", ""],
+  ["fd", "piped", "now and then", "sleep 0.01;"],
+  ["stdio", "forward", "now and then", "sleep 0.01;"],
+  ["stdio", "null", "all the time", ""],
+  ["stdio", "piped", "all the time", ""],
+] as const;
+
+/** Runs all of them below one parent, and returns its output. */
+async function runPrintingOn(): Promise<Output> {
+  await using directory = await TempDir.make();
+  const file = `${directory.path}/run`;
+  const children = PRINTING_ON.map(([channel, stdout, , pause]) => ({
+    script: `(while [ -e ${file} ]; do echo line; ${pause} done) & exit 3`,
+    options: { channel, stdout, stderr: "null" },
+  }));
+  return await runParent(
+    `
+    for (const { script, options } of ${json(children)}) {
+      Deno.writeTextFileSync(${json(file)}, "");
+      await using child = spawnWithBarrier(["sh", "-c", script], options);
       console.error(await child.waitNext(), (await child.status).code);
       await child.stop();
       Deno.removeSync(${json(file)}); // it has run until now
-      `,
-      ["--allow-all"],
-    );
-    assertEquals(stderr, "false 3\n");
-    assertEquals(output.replaceAll("line\n", ""), "");
+    }
+    `,
+    ["--allow-all"],
+  );
+}
+
+let printingOn: Promise<Output> | undefined;
+
+for (const [index, [channel, stdout, how]] of PRINTING_ON.entries()) {
+  test(`BarrierProcess.status ignores a grandchild that prints ${how} to "${stdout}" (${channel})`, async () => {
+    printingOn ??= runPrintingOn();
+    const output = await printingOn;
+    assertEquals(output.stderr.split("\n")[index], "false 3");
+    assertEquals(output.stdout.replaceAll("line\n", ""), "");
   });
 }
 
@@ -448,10 +436,11 @@ const PRINTS_LAST = `
   {
     trap 'while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo closed; exit' TERM
     echo up
-    while :; do sleep 0.01; done
+    sleep 1000 >&- &
+    wait
   } &
   trap exit TERM
-  while :; do sleep 0.01; done`;
+  wait`;
 
 for (const channel of CHANNELS) {
   test(`BarrierProcess.stop() passes on output of a group without a leader over "${channel}"`, async () => {

@@ -356,7 +356,7 @@ Deno.test({
         console.log("running");
         await new Promise(() => {});
       });`,
-      ["test", "--allow-all"],
+      ["test", "--no-check", "--allow-all"],
       "main_test.ts",
     );
     await session.terminal.until("running\n");
@@ -376,7 +376,7 @@ Deno.test({
         setTimeout(() => Deno.kill(Deno.pid, "SIGTERM"));
         await child.status;
       });`,
-      ["test", "--allow-all"],
+      ["test", "--no-check", "--allow-all"],
       "main_test.ts",
     );
     assertEquals((await session.ended()).signal, "SIGTERM");
