@@ -11,7 +11,7 @@
  * {@linkcode Barrier.prototype.receive}) and both ways ("we have both come this
  * far", {@linkcode Barrier.prototype.sync}).
  *
- * A wait does not hang if the other side is gone:
+ * A wait does not hang if the other side exits:
  *
  * - Either side can abort, permanently. An abort discards all barriers that were
  *   not consumed. On both sides all waits, pending and future, end immediately,

@@ -625,7 +625,8 @@ export class SharedCompletion {
     try {
       this.#serve();
     } catch (error) {
-      this.#rejectAll(error);
+      this.#waiters.rejectAll(error);
+      this.#onEmpty();
     }
   }
 
@@ -637,14 +638,6 @@ export class SharedCompletion {
     }
     if (waiter.waiting && this.#waiters.size === 1) this.#onEmpty();
   };
-
-  #rejectAll(error: unknown): void {
-    for (let waiter; (waiter = this.#waiters.first);) {
-      this.#waiters.remove(waiter);
-      waiter.reject(error);
-    }
-    this.#onEmpty();
-  }
 
   /** The last waiter of this thread has left, or is about to. */
   #onEmpty(): void {
@@ -706,6 +699,7 @@ function newBuffer(): SharedArrayBuffer {
  * @param completion The completion to signal.
  * @param code The exit code, `0` by default. Ignored in a worker.
  * @returns Never.
+ * @throws {TypeError} If this is not Deno.
  *
  * @example Usage
  * ```ts ignore
@@ -720,6 +714,11 @@ export function completeAndExit(
   completion: SharedCompletion,
   code = 0,
 ): never {
+  if (typeof Deno !== "object") {
+    throw new TypeError(
+      "Cannot exit with a completion: this program does not run in Deno; call complete() and process.exit()",
+    );
+  }
   addEventListener("unload", () => completion.complete());
   Deno.exit(code);
 }

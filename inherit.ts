@@ -52,10 +52,10 @@ export type BarrierChannelKind = "fd" | `fd:${number}` | "stdio";
 /** Options for {@linkcode inheritBarrier}. */
 export interface InheritBarrierOptions {
   /**
-   * The channel to use if `BARRIER_CHANNEL` cannot be read, for example because
-   * the program lacks permission or was started over `ssh` or into a container.
-   * The default is the channel that `BARRIER_CHANNEL` names or, if this program is
-   * not allowed to read it, `"fd"`.
+   * The channel to use, whatever `BARRIER_CHANNEL` says. Pass it if that variable
+   * cannot be read, for example because the program lacks permission or was started
+   * over `ssh` or into a container. The default is the channel that the variable
+   * names or, if this program is not allowed to read it, `"fd"`.
    */
   channel?: BarrierChannelKind | undefined;
   /**
@@ -67,7 +67,8 @@ export interface InheritBarrierOptions {
   optional?: boolean | undefined;
 }
 
-let inherited = false;
+/** What the calls so far have inherited. It waits for them, and does not reject. */
+let inherited: Promise<Barrier | undefined> = Promise.resolve(undefined);
 
 /**
  * Opens the barrier that this process's parent made with `spawnWithBarrier`, in
@@ -126,26 +127,26 @@ export function inheritBarrier(
 export function inheritBarrier(
   options: InheritBarrierOptions,
 ): Promise<Barrier | undefined>;
-export async function inheritBarrier(
+export function inheritBarrier(
   options: InheritBarrierOptions = {},
 ): Promise<Barrier | undefined> {
-  if (inherited) {
-    throw hostError(
-      "Busy",
-      "Cannot inherit a barrier: inheritBarrier() has already been called; call it once and share its result",
-    );
-  }
-  inherited = true;
-  const barrier = await inherit(options).catch((error) => error);
-  if (barrier instanceof Barrier) return barrier;
-  inherited = false;
-  if (barrier !== undefined) throw barrier;
+  const earlier = inherited;
+  const barrier = inherit(options, earlier);
+  inherited = barrier.catch(() => earlier);
+  return barrier;
 }
 
 /** @returns The barrier; `undefined` if there is none and it is optional. */
 async function inherit(
   { channel: name, optional = false }: InheritBarrierOptions,
+  earlier: Promise<Barrier | undefined>,
 ): Promise<Barrier | undefined> {
+  if (await earlier !== undefined) {
+    throw hostError(
+      "Busy",
+      "Cannot inherit a barrier: it has already been inherited; call inheritBarrier() once and share its result",
+    );
+  }
   const variable = readVariable(CHANNEL_VARIABLE);
   const state = readVariable(STATE_VARIABLE);
   const barriers = state === undefined ? 0 : parseState(state);

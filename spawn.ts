@@ -108,7 +108,7 @@ export interface SpawnCommandOptions {
    *
    * A line ends with LF, or with the CR with which a program overwrites it.
    * Before it is tested, colors and control characters are removed and tabs are
-   * replaced with spaces. At most 4 KiB of a line are tested. Match whole words:
+   * replaced with spaces. At most 4,096 characters of a line are tested. Match whole words:
    * `/ready/` also matches "already in use", `/\bready\b/` does not.
    *
    * The program must stay in the foreground. Closing its descriptors does not
@@ -140,9 +140,10 @@ export interface SpawnCommandOptions {
   readyWhen?: ((signal: AbortSignal) => unknown) | undefined;
   /**
    * Whether the child leads a process group of its own that all signals are sent
-   * to: for `sh -c`, `npm run`, and whatever else starts programs. The child
-   * counts as running until every process in the group has exited. Processes
-   * that leave the group (`su -c`, `setsid`, daemons) are not affected.
+   * to: for `sh -c`, `npm run`, and whatever else starts programs. `kill()`,
+   * `stop()` and `signal` work until every process in the group has exited.
+   * `exited`, `status` and `finished()` are about the child itself. Processes that
+   * leave the group (`su -c`, `setsid`, daemons) are not affected.
    *
    * The group is a session without a controlling terminal. Its members cannot open
    * `/dev/tty`, though they can use a terminal that they inherited, and a
@@ -394,7 +395,8 @@ export interface BarrierProcess extends Barrier, AsyncDisposable {
  * @param options How to start it.
  * @returns The child process, with this side of the barrier.
  * @throws {TypeError} If an argument is not valid, or this is not Deno.
- * @throws {RangeError} If a delay is out of range.
+ * @throws {RangeError} If a delay is out of range, or the number of the channel's
+ * descriptor is above the limit of open files.
  * @throws {Deno.errors.NotFound} If the command or `cwd` does not exist.
  * @throws {Deno.errors.PermissionDenied} If the system refuses to execute the
  * command.
@@ -425,6 +427,18 @@ export function spawnWithBarrier(
  * @param command The program, followed by its arguments.
  * @param options How to start it.
  * @returns The child process, with this side of the barrier.
+ * @throws {TypeError} If an argument is not valid, or this is not Deno.
+ * @throws {RangeError} If a delay is out of range, or the number of the channel's
+ * descriptor is above the limit of open files.
+ * @throws {Deno.errors.NotFound} If the command or `cwd` does not exist.
+ * @throws {Deno.errors.PermissionDenied} If the system refuses to execute the
+ * command.
+ * @throws {Deno.errors.NotCapable} If this process lacks a permission.
+ * @throws {Deno.errors.AddrInUse} If another program listens on the address of
+ * `readyUrl`.
+ * @throws {Deno.errors.WouldBlock} If there are too many processes.
+ * @throws {Error} If there are too many open files.
+ * @throws The reason of `options.signal`, if it is already aborted.
  *
  * @example Usage
  * ```ts

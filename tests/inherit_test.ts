@@ -21,6 +21,14 @@ import {
 } from "./_helpers/scripts.ts";
 import { test } from "./_helpers/unix.ts";
 
+Deno.test("inheritBarrier() finds no barrier in several calls of one turn", async () => {
+  // Two libraries of one program, for example.
+  const calls = [1, 2].map(() =>
+    inheritBarrier({ channel: "fd:9999", optional: true })
+  );
+  assertEquals(await Promise.all(calls), [undefined, undefined]);
+});
+
 for (const channel of CHANNELS) {
   Deno.test(`inheritBarrier() lets a child leave over "${channel}" while no wait is pending`, async () => {
     await using child = spawnWithBarrier(childModule(channel, ""), {
@@ -47,7 +55,7 @@ for (const channel of CHANNELS) {
     assert(await child.waitNext());
     assertEquals(
       child.note,
-      "Cannot inherit a barrier: inheritBarrier() has already been called; call it once and share its result",
+      "Cannot inherit a barrier: it has already been inherited; call inheritBarrier() once and share its result",
     );
   });
 

@@ -330,7 +330,7 @@ for (const { name, command } of RUNTIMES) {
     const path = await writeProgram(`
       import { once } from "node:events";
       import { isMainThread, parentPort, Worker } from "node:worker_threads";
-      import { inheritBarrier, spawnWithBarrier, runMain } from "./mod.mjs";
+      import { completeAndExit, inheritBarrier, runMain, SharedCompletion, spawnWithBarrier } from "./mod.mjs";
       if (!isMainThread) {
         const error = await inheritBarrier({ channel: "stdio" }).catch((error) => error);
         parentPort.postMessage(error.name + " " + error.message);
@@ -350,6 +350,11 @@ for (const { name, command } of RUNTIMES) {
         results.push(error.message);
       }
       results.push((await runMain(() => {}).catch((error) => error)).message);
+      try {
+        completeAndExit(new SharedCompletion());
+      } catch (error) {
+        results.push(error.message);
+      }
       results.push(...await once(new Worker(new URL(import.meta.url)), "message"));
       console.log(results.join("\\n"));
     `);
@@ -363,6 +368,7 @@ for (const { name, command } of RUNTIMES) {
         ...["TypeError", "TypeError"],
         `Cannot spawn a child: it needs Deno, received ${version}; start it with node:child_process and give a descriptor of it to Barrier.over()`,
         `Cannot run the main function: it needs Deno, received ${version}; call it directly`,
+        "Cannot exit with a completion: this program does not run in Deno; call complete() and process.exit()",
         'NotFound Cannot inherit a barrier: a thread has no stdin of the process; call inheritBarrier() in the main thread, or use the channel "fd"',
       ],
       stderr,

@@ -265,7 +265,7 @@ test("BarrierProcess.ready() throws for an invalid timeout, and names the expres
   await assertRejects(
     () => child.ready({ timeout: -1 }),
     RangeError,
-    `Cannot wait for ${name}: 'timeout' must be a number of milliseconds from 0 to 2147483647, received -1`,
+    `Cannot wait for ${name}: 'timeout' must be a number of milliseconds from 0 to 2147483647, received -1; pass Infinity to wait without a limit`,
   );
   await assertRejects(
     () => child.ready({ timeout: 1 }),

@@ -596,7 +596,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("src/spawn/errors.ts", ["spawn/errors"], [
     [
-      "shown(value.href)",
+      "shownWithoutSecrets(value.href)",
       "String(Deno.inspect(value))",
       "an error shows the user of a URL",
     ],
@@ -805,7 +805,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a child stays blocked after cancel()",
     ],
     [
-      "this.#isWanted && !this.#isCancelled);",
+      "this.#isWanted && !this.#isClosed);",
       "true);",
       "a read that was served holds the process",
     ],
@@ -832,7 +832,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["stream: true, // a character may be cut as well", ""],
     ["queueMicrotask(() => reportError(error));", ""],
     ["this.#controller.byobRequest?.respond(0);", ""],
-    ["if (this.#isCancelled) return;", ""],
+    ["if (this.#isClosed) return;", ""],
     [
       "if (wasFull && !this.isFull) this.#events.onRoom();\n    }",
       "}",
@@ -893,11 +893,31 @@ export const MUTATIONS: readonly Mutation[] = [
       "a closed channel is reported in place of the exit",
     ],
     ["else surviveErrors(launched.process);", ""],
+    ["held && !this.#target.isGone", "held && !hasExited"],
     ["this.#running.hold(held && !hasExited);", ""],
     [
       'signal.removeEventListener("abort", onAbort)',
       "{}",
       "a signal keeps each child that it was for",
+    ],
+  ]),
+  ...faults("src/spawn/child_process.ts", ["spawn/ending"], [
+    [
+      "if (this.#target.isGone) this.#forget();",
+      "this.#unlisten?.();",
+      "the signal does not stop the rest of a group",
+    ],
+  ]),
+  ...faults("src/spawn/signals.ts", ["spawn/signals", "spawn/run_main"], [
+    [
+      "mains.size > 0 ? registeredChildren : endingChildren",
+      "registeredChildren",
+      "a second signal kills children that do not end with this process",
+    ],
+    [
+      "const doomed = mains.size > 0 ?",
+      "const doomed = mains.size < 0 ?",
+      "a second signal kills not all children of a main function",
     ],
   ]),
   ...faults("src/spawn/signals.ts", ["spawn/signals"], [
@@ -940,7 +960,16 @@ export const MUTATIONS: readonly Mutation[] = [
     ["setInheritedFd(fd);", ""],
   ]),
   ...faults("inherit.ts", ["inherit"], [
-    ["inherited = false;\n  if", "if"],
+    [
+      "barrier.catch(() => earlier)",
+      "barrier",
+      "a call that failed is the last",
+    ],
+    [
+      "if (await earlier !== undefined) {",
+      "if (earlier !== undefined) {",
+      "two calls of one turn fail",
+    ],
     ["if (variable !== undefined) deleteVariable(CHANNEL_VARIABLE);", ""],
     ["if (state !== undefined) deleteVariable(STATE_VARIABLE);", ""],
     ["name ?? (variable || undefined)", "name ?? variable"],

@@ -52,7 +52,7 @@ export function setChannelOver(make: typeof channelOver): void {
  * arrival serves all pending waits.
  *
  * A barrier keeps the process alive only while a wait is pending or data is still
- * being written. A barrier over a port or a `WebSocket` always keeps it alive.
+ * being written. {@linkcode Barrier.over} says which transports always keep it alive.
  *
  * Mirrors `Barrier` of systemd's `barrier.h`.
  *
@@ -147,7 +147,11 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
       deliver: (messages) =>
         this.#receiveMessages((onMessage) => messages.every(onMessage)),
       end: (error) => this.#endArrivals("peerClosed", error),
-      hangUp: (error) => this.#fail(this.#endArrivals("peerHungUp", error)),
+      hangUp: (error) => {
+        const end = this.#endArrivals("peerHungUp", error);
+        this.#failure ??= end;
+        this.#abortSignal();
+      },
     };
     observer?.({ kind: "opened" });
     channel.open(receiver);
@@ -404,8 +408,8 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
   }
 
   /**
-   * Places a barrier. This never blocks, and it succeeds even if the peer is gone;
-   * only a wait reveals that.
+   * Places a barrier. This never blocks, and it succeeds even if the peer has
+   * hung up; only a wait reveals that.
    *
    * Mirrors `barrier_place`.
    *
@@ -619,7 +623,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
    * Waits until the peer aborts or hangs up, whether this side aborted or not.
    * It consumes no barriers.
    *
-   * From this call on, a hang-up of the peer counts as an abort, and discards
+   * After this call, a hang-up of the peer counts as an abort, and discards
    * barriers that were not consumed. {@linkcode Barrier.prototype.signal} reports
    * a hang-up without that.
    *
@@ -728,7 +732,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#abortions.releaseAll(false);
     this.#failWaits();
     this.#channel.close();
-    this.#fail(error);
+    this.#abortSignal();
   }
 
   /**
@@ -1045,7 +1049,7 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#takeAll("dropped");
     this.#channel.send(encodeAbort(reason));
     this.#failWaits();
-    this.#fail(error);
+    this.#abortSignal();
   }
 
   #theyAbort(error: BarrierAbortedError): void {
@@ -1054,11 +1058,10 @@ export class Barrier implements Disposable, AsyncIterable<string | undefined> {
     this.#takeAll("dropped");
     this.#abortions.releaseAll(!this.#iAborted);
     this.#failWaits();
-    this.#fail(error);
+    this.#abortSignal();
   }
 
-  #fail(error: BarrierAbortedError): void {
-    this.#failure ??= error;
+  #abortSignal(): void {
     if (!this.#failsSoon) this.#controller?.abort(this.#failure);
   }
 

@@ -23,7 +23,7 @@ export interface BarrierReceiver {
    */
   end(error?: BarrierAbortedError): void;
   /**
-   * Reports that the peer is gone, after everything that it sent was delivered.
+   * Reports that the peer has hung up, after everything that it sent was delivered.
    * {@linkcode Barrier.prototype.signal} is aborted immediately.
    *
    * @param error The reason for the signal; by default that the peer hung up.

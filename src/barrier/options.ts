@@ -93,8 +93,7 @@ export function refused(
   signal: AbortSignal | undefined,
 ): Promise<never> | undefined {
   if (signal === undefined) return undefined;
-  // Not by its class, because it can come from another realm.
-  if (typeof signal?.addEventListener !== "function") {
+  if (!isAbortSignal(signal)) {
     return Promise.reject(
       new TypeError(
         `Cannot wait: 'signal' must be an AbortSignal, received ${
@@ -104,4 +103,9 @@ export function refused(
     );
   }
   return signal.aborted ? Promise.reject(signal.reason) : undefined;
+}
+
+/** Whether a value is an `AbortSignal`, which can come from another realm. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  return typeof (value as AbortSignal | null)?.addEventListener === "function";
 }

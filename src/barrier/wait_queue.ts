@@ -42,16 +42,6 @@ export class WaitQueue<T> {
     return this.#size;
   }
 
-  /** The waiter that was added first. */
-  get first(): Waiter<T> | undefined {
-    return this.#first;
-  }
-
-  /** The waiter that was added last. */
-  get last(): Waiter<T> | undefined {
-    return this.#last;
-  }
-
   /**
    * Adds a waiter.
    *

@@ -8,11 +8,14 @@ import { inNextTurn, isTurnOver } from "../runtime/timers.ts";
 /** How many bytes of the cause of a hang-up stand in its message. */
 const CAUSE_MAX = 1_024;
 
-/** How many bytes, or messages, are passed on in one call. */
-const PIECE = 4 * 1024;
+/**
+ * How many units are passed on in one call. A unit is a byte, or a message that was
+ * parsed: each can end a wait.
+ */
+const UNITS_PER_CALL = 4 * 1024;
 
-/** How many are passed on in one turn of the event loop. */
-const TURN = 16 * 1024;
+/** How many units are passed on in one turn of the event loop. */
+const UNITS_PER_TURN = 16 * 1024;
 
 /**
  * Passes on what a channel delivers, in order. That happens immediately, unless
@@ -111,7 +114,7 @@ export class PacedReceiver implements MessageReceiver {
 
   #deliverPiece(delivery: Uint8Array | readonly Message[]): void {
     const start = this.#offset;
-    const end = Math.min(start + PIECE, delivery.length);
+    const end = Math.min(start + UNITS_PER_CALL, delivery.length);
     this.#delivered += end - start;
     this.#offset = end;
     if (end === delivery.length) {
@@ -126,8 +129,8 @@ export class PacedReceiver implements MessageReceiver {
   }
 
   #isTurnOver(): boolean {
-    if (this.#delivered < PIECE) return false;
-    const work = this.#delivered / TURN;
+    if (this.#delivered < UNITS_PER_CALL) return false;
+    const work = this.#delivered / UNITS_PER_TURN;
     this.#delivered = 0;
     this.#isLate = isTurnOver(work);
     if (this.#isLate) inNextTurn(this.#onTurn);

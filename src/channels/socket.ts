@@ -78,7 +78,7 @@ export class SocketChannel implements BarrierChannel {
     this.#writer.write(bytes);
   }
 
-  /** Reports that the peer is gone. */
+  /** Reports that the peer has hung up. */
   hangUp(error?: BarrierAbortedError): void {
     const { receiver } = this;
     this.receiver = undefined;

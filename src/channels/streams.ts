@@ -204,7 +204,7 @@ class ConnectionChannel implements BarrierChannel {
       const written = await this.#connection.write(rest);
       n += written;
       if (written > 0) continue;
-      if (!this.#receiver) break; // nobody waits for it
+      if (!this.#receiver) break; // it would keep the process alive
       await new Promise<void>((resolve) => setTimeout(resolve, WRITE_RETRY));
     }
   }

@@ -94,7 +94,7 @@ export function intoBuffer(
   };
 }
 
-/** What `listen()` gives for a socket that listens already, one way or another. */
+/** What `listen()` returns for a socket that already listens. */
 const LISTENS = [0, -17]; // -EEXIST
 
 /** Whether a socket listens. Trying to listen is the only way to find out. */
@@ -162,8 +162,8 @@ export class SocketReference {
  * write waits for room in the kernel's buffer.
  *
  * A Node socket is destroyed by a failed write together with what could still be
- * read from it, so the peer's last words would be lost; Node itself does the
- * same. Here the failure is left to the end of what can be read.
+ * read from it, so the peer's last messages would be lost; Node itself does
+ * the same. Here the failure is left to the end of what can be read.
  */
 export function watchWrites(
   socket: Socket,

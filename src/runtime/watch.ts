@@ -10,8 +10,8 @@ const RESTART_GRACE = 500;
  * Before a restart, Deno calls the listeners of SIGTERM without a signal (2.9,
  * denoland/deno#33099), and drops the program after half a second. A program
  * that then really ended by SIGTERM would end the watcher as well. Only the
- * command line of the process shows whether a program is watched, and not every
- * program is allowed to read it.
+ * command line of the process shows whether a program is watched, and Deno lets a
+ * program read that only with all permissions.
  *
  * Remove when a listener can distinguish a restart from a signal.
  */

@@ -1,9 +1,9 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
+import { LF } from "../barrier/lines.ts";
+
 /** The size, in bytes, of the blocks that collect small chunks. */
 const BLOCK = 64 * 1024;
-
-const LF = 0x0a;
 
 /** Bytes in the order in which they came, in little more memory than they need. */
 export class ByteQueue {

@@ -65,6 +65,8 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   readonly #running = new EventLoopReference();
   /** Removes the child from those that a signal to this process concerns. */
   #unregister: (() => void) | undefined;
+  /** Removes the listener from the option `signal`. */
+  #unlisten: (() => void) | undefined;
   #exit: Deno.CommandStatus | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -151,7 +153,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       },
       hangUp: () => this.destroy(),
     }, this.#plan);
-    this.#register(false);
+    this.#forget();
   }
 
   override [Symbol.dispose](): void {
@@ -164,7 +166,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
 
   #hold(held: boolean): void {
     const hasExited = this.#exit !== undefined;
-    this.#register(held && !hasExited);
+    this.#register(held && !this.#target.isGone);
     this.#running.hold(held && !hasExited);
     this.#streams.hold(held, hasExited);
   }
@@ -191,6 +193,12 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
     }, this.#plan.endWithParent);
   }
 
+  /** Stops nothing more, because there is nothing left. */
+  #forget(): void {
+    this.#register(false);
+    this.#unlisten?.();
+  }
+
   /** Stops the child where there is no one to report an error to. */
   #stopSilently(): void {
     this.stop().catch(() => {});
@@ -202,14 +210,14 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
       this.#stopSilently();
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    this.exited.then(() => signal.removeEventListener("abort", onAbort));
+    this.#unlisten = () => signal.removeEventListener("abort", onAbort);
   }
 
   #onExit(status: Deno.CommandStatus): void {
     this.#exit = status;
     this.#target.onExit();
-    // The rest of a group still has to end with this process.
-    if (this.#target.isGone) this.#register(false);
+    // The rest of a group is still stopped, with this process or by the signal.
+    if (this.#target.isGone) this.#forget();
     this.#running.hold(false);
     this.#streams.closeInput();
   }
@@ -217,7 +225,7 @@ export class ChildProcess extends Barrier implements AsyncDisposable {
   /** Reports the exit to the barrier, after all that the child had sent. */
   async #hangUp(): Promise<void> {
     await this.#streams.drainBarriers();
-    // So that the child's last words are visible before the error.
+    // So that the child's last output is visible before the error.
     await within(WRITE_GRACE, this.#streams.finish());
     this.#streams.channel.hangUp(
       this.#readiness.exitError(this.#exit!),

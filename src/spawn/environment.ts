@@ -4,7 +4,7 @@
 
 import { cut } from "../barrier/lines.ts";
 import { CHANNEL_VARIABLE, STATE_VARIABLE } from "../channels/environment.ts";
-import { invalidSecret, kindOf, shown } from "./errors.ts";
+import { invalidSecret, kindOf, shownWithoutSecrets } from "./errors.ts";
 import { isRecord } from "./values.ts";
 
 /** How many characters of a variable's name an error shows. */
@@ -51,7 +51,7 @@ function checkVariable(name: string, value: unknown): asserts value is string {
     throw invalidSecret(
       "the names in 'env' must not be empty, nor contain '=' or null characters",
       // What follows a '=' is most likely a value.
-      name.includes("=") ? "one with '='" : shown(name),
+      name.includes("=") ? "one with '='" : shownWithoutSecrets(name),
     );
   }
   // The value itself may be secret.

@@ -18,7 +18,7 @@ export function invalid(
   value: unknown,
   hint?: string,
 ): TypeError {
-  return invalidSecret(expected, shown(value), hint);
+  return invalidSecret(expected, shownWithoutSecrets(value), hint);
 }
 
 /** Makes the error for an option whose value must not be shown. */
@@ -37,8 +37,8 @@ export function invalidSecret(
  * Formats a value for an error message: a primitive value, a URL without its
  * user, or the kind of any other object, whose contents may be secret.
  */
-export function shown(value: unknown): string {
-  if (value instanceof URL) return shown(value.href);
+export function shownWithoutSecrets(value: unknown): string {
+  if (value instanceof URL) return shownWithoutSecrets(value.href);
   if (Object(value) === value) return kindOf(value);
   const text = Deno.inspect(value).slice(0, 4 * VALUE_MAX);
   return cut(withoutUser(text), VALUE_MAX);

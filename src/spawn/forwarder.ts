@@ -5,10 +5,9 @@
  * of them share.
  */
 
+import { LF } from "../barrier/lines.ts";
 import { type StandardOutput, writeWhole } from "../runtime/standard_output.ts";
 import { now, within } from "../runtime/timers.ts";
-
-const LF = 0x0a;
 
 /**
  * How long, in milliseconds, to wait for the end of a line where several children

@@ -6,11 +6,17 @@
  */
 
 import { cut } from "../barrier/lines.ts";
+import { isAbortSignal } from "../barrier/options.ts";
 import { CHANNEL_FD, channelFd } from "../channels/environment.ts";
 import { signalNumbers } from "../runtime/exit.ts";
 import { DELAY_MAX } from "../runtime/timers.ts";
 import { childEnvironment } from "./environment.ts";
-import { invalid, invalidSecret, kindOf, shown } from "./errors.ts";
+import {
+  invalid,
+  invalidSecret,
+  kindOf,
+  shownWithoutSecrets,
+} from "./errors.ts";
 import { Probe } from "./probe.ts";
 import {
   type CommandProgram,
@@ -202,6 +208,7 @@ function optionsReader(options: unknown): (name: string) => unknown {
  * Checks a time.
  *
  * @param failure What cannot be done with it, for the error.
+ * @param hint What to do instead, for the error.
  * @throws {TypeError} If it is not a number.
  * @throws {RangeError} If it is out of range.
  */
@@ -209,14 +216,15 @@ export function milliseconds(
   failure: string,
   name: string,
   value: unknown,
+  hint?: string,
 ): number {
   if (typeof value === "number" && value >= 0 && value <= DELAY_MAX) {
     return value;
   }
   const message =
     `${failure}: '${name}' must be a number of milliseconds from 0 to ${DELAY_MAX}, received ${
-      shown(value)
-    }`;
+      shownWithoutSecrets(value)
+    }${hint === undefined ? "" : `; ${hint}`}`;
   throw typeof value === "number"
     ? new RangeError(message)
     : new TypeError(message);
@@ -224,7 +232,7 @@ export function milliseconds(
 
 function signalOption(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  if (!(value instanceof AbortSignal)) {
+  if (!isAbortSignal(value)) {
     throw invalid("'signal' must be an AbortSignal", value);
   }
   value.throwIfAborted();

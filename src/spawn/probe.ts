@@ -41,7 +41,6 @@ export interface ProbeOptions {
 export class Probe {
   readonly #check: (signal: AbortSignal) => unknown;
   readonly #pauseMax: number;
-  #lastError: unknown;
   #lastFailure = "it was not asked yet";
 
   /** @param check Returns, throws or resolves to whether the child is ready. */
@@ -51,11 +50,6 @@ export class Probe {
   ) {
     this.#check = check;
     this.#pauseMax = pauseMax;
-  }
-
-  /** Why the last try failed. */
-  get lastError(): unknown {
-    return this.#lastError;
   }
 
   /** What there is instead of an answer, as one line for an error's message. */
@@ -85,10 +79,10 @@ export class Probe {
             ? toLine(answer, NOTE_MAX).trim()
             : undefined;
         }
-        this.#fail(new AnswerError("false"));
+        this.#lastFailure = failure(new AnswerError("false"));
       } catch (error) {
         signal.throwIfAborted();
-        this.#fail(error);
+        this.#lastFailure = failure(error);
         if (error instanceof FinalProbeError) throw error;
       }
       await sleep(pause, signal);
@@ -98,11 +92,6 @@ export class Probe {
 
   async #try(signal: AbortSignal): Promise<unknown> {
     return await this.#check(signal);
-  }
-
-  #fail(error: unknown): void {
-    this.#lastError = error;
-    this.#lastFailure = failure(error);
   }
 }
 

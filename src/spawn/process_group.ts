@@ -4,7 +4,7 @@
 
 import { signalNumbers } from "../runtime/exit.ts";
 import { signalProcess } from "../runtime/process.ts";
-import { shown } from "./errors.ts";
+import { shownWithoutSecrets } from "./errors.ts";
 import type { ChildProcess } from "node:child_process";
 
 /** Signal 0 only checks whether a process exists. */
@@ -60,7 +60,7 @@ export class SignalTarget {
     if (!isSignal(signal)) {
       throw new TypeError(
         `Cannot signal ${this.#label}: the signal must be the name or the number of one, received ${
-          shown(signal)
+          shownWithoutSecrets(signal)
         }; pass a name such as "SIGTERM"`,
       );
     }

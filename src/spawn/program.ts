@@ -3,7 +3,12 @@
 /* What is spawned: a command, or a Deno module. */
 
 import { cut } from "../barrier/lines.ts";
-import { invalid, invalidSecret, kindOf, shown } from "./errors.ts";
+import {
+  invalid,
+  invalidSecret,
+  kindOf,
+  shownWithoutSecrets,
+} from "./errors.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** A program with its own arguments. */
@@ -69,7 +74,7 @@ function moduleSpecifier(target: unknown): string {
   }
   if (isCommandLine(specifier)) {
     // The rest may be secret.
-    const program = shown(specifier.trim().split(/\s/, 1)[0]);
+    const program = shownWithoutSecrets(specifier.trim().split(/\s/, 1)[0]);
     throw invalidSecret(
       "a command must be an array of strings",
       "a string with spaces",

@@ -23,7 +23,7 @@ import type { Streams } from "./streams.ts";
 const READY_TIMEOUT = 60_000;
 
 /** How many characters of a line, or of an expression, an error shows. */
-const LINE_MAX = 200;
+const QUOTED_MAX = 200;
 
 /** How many characters of another error's message an error shows. */
 const ERROR_MAX = 500;
@@ -63,7 +63,12 @@ export class Readiness {
     { timeout = READY_TIMEOUT, signal }: BarrierReadyOptions = {},
   ): Promise<string | undefined> {
     if (timeout !== Infinity) {
-      milliseconds(`Cannot wait for ${this.#label}`, "timeout", timeout);
+      milliseconds(
+        `Cannot wait for ${this.#label}`,
+        "timeout",
+        timeout,
+        "pass Infinity to wait without a limit",
+      );
     }
     const refusal = refused(signal);
     if (refusal !== undefined) return await refusal;
@@ -193,14 +198,14 @@ export class Readiness {
     const line = stderr?.lastLine ?? stdout?.lastLine;
     return line === undefined
       ? ""
-      : `; the last line that it printed: ${cut(line, LINE_MAX)}`;
+      : `; the last line that it printed: ${cut(line, QUOTED_MAX)}`;
   }
 
   #whatIsMissing(): string {
     const { readyLine, probes, program } = this.#plan;
     const missing = probes.map(({ lastFailure }) => lastFailure);
     if (readyLine) {
-      const pattern = cut(String(readyLine), LINE_MAX);
+      const pattern = cut(String(readyLine), QUOTED_MAX);
       missing.unshift(`no line of its output matched ${pattern}`);
     }
     if (missing.length > 0) return missing.join("; ");

@@ -4,7 +4,7 @@ import { BarrierAbortedError } from "../barrier/error.ts";
 import { builtin } from "../runtime/builtin.ts";
 import { requireDeno } from "../runtime/host.ts";
 import { setTimeout, within } from "../runtime/timers.ts";
-import { shown } from "./errors.ts";
+import { shownWithoutSecrets } from "./errors.ts";
 import {
   type EndSignal,
   hasDiedOfSignal,
@@ -81,7 +81,7 @@ export async function runMain<T>(
   if (typeof main !== "function") {
     throw new TypeError(
       `Cannot run the main function: it must be a function, received ${
-        shown(main)
+        shownWithoutSecrets(main)
       }`,
     );
   }

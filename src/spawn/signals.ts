@@ -70,8 +70,10 @@ const STOPPING = Symbol.for("@ipc/barrier stopping");
 const children = new Map<Stoppable, boolean>();
 const mains = new Set<Main>();
 
-/** The first signal, and when it arrived. */
-let received: { signal: EndSignal; at: number } | undefined;
+/** The first signal, when it arrived, and which children a second one kills. */
+let received:
+  | { signal: EndSignal; at: number; doomed: () => Stoppable[] }
+  | undefined;
 
 /** Whether the listeners have been added. */
 let isListening = false;
@@ -173,10 +175,11 @@ const LISTENERS: Record<EndSignal, () => void> = {
 
 function onSignal(signal: EndSignal): void {
   if (received === undefined) {
-    received = { signal, at: now() };
+    const doomed = mains.size > 0 ? registeredChildren : endingChildren;
+    received = { signal, at: now(), doomed };
     end();
   } else if (now() - received.at > REPEAT_MAX) {
-    for (const child of registeredChildren()) attempt(() => child.kill());
+    for (const child of received.doomed()) attempt(() => child.kill());
     die(signal);
   } else if (received.signal === "SIGTERM") {
     received.signal = signal; // the one that `--watch` has added came first

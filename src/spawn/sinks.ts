@@ -2,7 +2,7 @@
 
 /* Where a child's output goes. */
 
-import { LF } from "../barrier/lines.ts";
+import { CR, LF } from "../barrier/lines.ts";
 import { SocketReference } from "../runtime/socket.ts";
 import type { StandardOutput } from "../runtime/standard_output.ts";
 import { ByteQueue } from "./byte_queue.ts";
@@ -129,9 +129,7 @@ export class ForwardSink implements Sink, Forwarded {
 }
 
 /** How many bytes of a longer line are passed to the caller at a time. */
-const PIECE = 64 * 1024;
-
-const CR = 0x0d;
+const LINE_PIECE = 64 * 1024;
 
 /** The output is passed to a function of the caller's, line by line. */
 export class LineSink implements Sink {
@@ -162,7 +160,7 @@ export class LineSink implements Sink {
   }
 
   #endLine(rest: Uint8Array): void {
-    if (this.#length > 0 || rest.length > PIECE) {
+    if (this.#length > 0 || rest.length > LINE_PIECE) {
       this.#keep(rest);
       rest = this.#line.subarray(0, this.#length);
     }
@@ -177,8 +175,8 @@ export class LineSink implements Sink {
   /** Adds to the unfinished line, and passes on what is too long of it. */
   #keep(bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length;) {
-      if (this.#length === PIECE) this.#cut();
-      const added = bytes.subarray(start, start + PIECE - this.#length);
+      if (this.#length === LINE_PIECE) this.#cut();
+      const added = bytes.subarray(start, start + LINE_PIECE - this.#length);
       this.#reserve(this.#length + added.length);
       this.#line.set(added, this.#length);
       this.#length += added.length;
@@ -197,7 +195,7 @@ export class LineSink implements Sink {
 
   #reserve(length: number): void {
     if (length <= this.#line.length) return;
-    const size = Math.min(PIECE, Math.max(256, 2 * length));
+    const size = Math.min(LINE_PIECE, Math.max(256, 2 * length));
     const line = new Uint8Array(size);
     line.set(this.#line.subarray(0, this.#length));
     this.#line = line;
@@ -222,7 +220,8 @@ export class StreamSink implements Sink {
   #controller!: ReadableByteStreamController;
   #isWanted = false;
   #isEnded = false;
-  #isCancelled = false;
+  /** Whether the stream has ended, or its reader has canceled it. */
+  #isClosed = false;
 
   /**
    * @param source The pipe that keeps this process alive while a read is pending.
@@ -243,7 +242,7 @@ export class StreamSink implements Sink {
         this.#deliver();
       },
       cancel: () => {
-        this.#isCancelled = true;
+        this.#isClosed = true;
         this.#queue.clear();
         this.#reference.hold("read", false);
         this.#events.onClosed();
@@ -264,7 +263,7 @@ export class StreamSink implements Sink {
   }
 
   push(bytes: Uint8Array): void {
-    if (this.#isCancelled) return;
+    if (this.#isClosed) return;
     this.#queue.push(bytes);
     this.#deliver();
   }
@@ -277,7 +276,7 @@ export class StreamSink implements Sink {
   #deliver(): void {
     // A read that takes a chunk may be followed by another one, for which
     // `enqueue()` calls `pull()`, and that calls this.
-    while (this.#isWanted && !this.#isCancelled) {
+    while (this.#isWanted && !this.#isClosed) {
       const wasFull = this.isFull;
       const bytes = this.#queue.shift();
       if (bytes === undefined) break;
@@ -285,13 +284,13 @@ export class StreamSink implements Sink {
       this.#controller.enqueue(bytes);
       if (wasFull && !this.isFull) this.#events.onRoom();
     }
-    if (this.#isWanted && this.#isEnded && !this.#isCancelled) this.#close();
-    this.#reference.hold("read", this.#isWanted && !this.#isCancelled);
+    if (this.#isWanted && this.#isEnded && !this.#isClosed) this.#close();
+    this.#reference.hold("read", this.#isWanted && !this.#isClosed);
   }
 
   #close(): void {
     this.#isWanted = false;
-    this.#isCancelled = true;
+    this.#isClosed = true;
     this.#controller.close();
     this.#controller.byobRequest?.respond(0);
   }

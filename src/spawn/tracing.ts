@@ -2,9 +2,9 @@
 
 /*
  * Loads the trace when it is first needed. `spawnWithBarrier()` returns
- * immediately, and an import does not, so what happens until then is printed afterwards, with
- * the time when it happened. A process that exits before, within a few
- * milliseconds, prints none of it.
+ * immediately, and an import does not. What happens until then is printed
+ * afterwards, with the time when it happened. A process that exits before, within
+ * a few milliseconds, prints none of it.
  */
 
 import type { BarrierEvent, BarrierObserver } from "../barrier/observer.ts";

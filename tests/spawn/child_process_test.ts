@@ -398,6 +398,16 @@ test("BarrierProcess.ref() and unref() do nothing to a child that is gone", asyn
   assertEquals({ code, stdout }, { code: 0, stdout: "leaves\n" });
 });
 
+test("BarrierProcess.ref() leaves the rest of a group among what ends with the parent", async () => {
+  await using child = shell("sleep 60 & echo >&3", { processGroup: true });
+  const isRegistered = () => registeredChildren().length > 0;
+  await child.exited;
+  child.ref();
+  assert(isRegistered());
+  await child.stop();
+  assertFalse(isRegistered());
+});
+
 // The signal of a process
 
 test("BarrierProcess.signal is not aborted by a daemon that closes the descriptor", async () => {

@@ -423,6 +423,11 @@ const KINDS: Record<string, Kind> = {
         signal,
       }),
   },
+  "that has left its process group": {
+    start: (marker, signal) =>
+      shell(`${endless(marker)} & echo >&3`, { processGroup: true, signal }),
+    settle: (child) => child.exited,
+  },
 };
 
 const WAYS: Record<string, (kind: Kind, marker: string) => Promise<void>> = {

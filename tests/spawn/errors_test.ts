@@ -1,9 +1,13 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { invalid, kindOf, shown } from "../../src/spawn/errors.ts";
+import {
+  invalid,
+  kindOf,
+  shownWithoutSecrets,
+} from "../../src/spawn/errors.ts";
 
-Deno.test("shown() shows a primitive value, printable and cut", () => {
+Deno.test("shownWithoutSecrets() shows a primitive value, printable and cut", () => {
   const cases: [value: unknown, text: string][] = [
     ["text", '"text"'],
     ["\x1b[31m\u202e", '"\\x1b[31m\\u{202e}"'],
@@ -15,21 +19,29 @@ Deno.test("shown() shows a primitive value, printable and cut", () => {
     [Symbol("a"), "Symbol(a)"],
     ["x".repeat(1_000), `"${"x".repeat(199)}...`],
   ];
-  for (const [value, text] of cases) assertEquals(shown(value), text);
+  for (const [value, text] of cases) {
+    assertEquals(shownWithoutSecrets(value), text);
+  }
 });
 
-Deno.test("shown() removes the user from a URL in a text", () => {
-  assertEquals(shown("https://user:token@host/@x"), '"https://host/@x"');
+Deno.test("shownWithoutSecrets() removes the user from a URL in a text", () => {
   assertEquals(
-    shown("see https:user@host, please"),
+    shownWithoutSecrets("https://user:token@host/@x"),
+    '"https://host/@x"',
+  );
+  assertEquals(
+    shownWithoutSecrets("see https:user@host, please"),
     '"see https:host, please"',
   );
-  assertEquals(shown(new URL("https://user:token@host")), '"https://host/"');
-  assertEquals(shown("user@host"), '"user@host"');
-  assertEquals(shown("a".repeat(1e6)).length, 203); // in linear time
+  assertEquals(
+    shownWithoutSecrets(new URL("https://user:token@host")),
+    '"https://host/"',
+  );
+  assertEquals(shownWithoutSecrets("user@host"), '"user@host"');
+  assertEquals(shownWithoutSecrets("a".repeat(1e6)).length, 203); // in linear time
 });
 
-Deno.test("shown() and kindOf() call no code of an object, and show no contents", () => {
+Deno.test("shownWithoutSecrets() and kindOf() call no code of an object, and show no contents", () => {
   class Hostile {
     secret = 1;
     [Symbol.for("Deno.customInspect")](): string {
@@ -42,7 +54,7 @@ Deno.test("shown() and kindOf() call no code of an object, and show no contents"
       throw new Error("serialized");
     }
   }
-  for (const format of [shown, kindOf]) {
+  for (const format of [shownWithoutSecrets, kindOf]) {
     assertEquals(format(new Hostile()), "an object");
     assertEquals(format({ secret: 1 }), "an object");
     assertEquals(format(Object.create(null)), "an object");

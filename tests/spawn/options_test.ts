@@ -1,7 +1,7 @@
 // Copyright 2026 the @ipc/barrier authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import { shown } from "../../src/spawn/errors.ts";
+import { shownWithoutSecrets } from "../../src/spawn/errors.ts";
 import { resolve } from "../../src/spawn/options.ts";
 import { spawnWithBarrier } from "../../mod.ts";
 import { shell } from "../_helpers/scripts.ts";
@@ -172,7 +172,9 @@ Deno.test("resolve() throws for an option that is not valid", () => {
       name,
     ): [unknown, string] => [
       { name },
-      `'name' must be 1 to 40 printable characters, received ${shown(name)}`,
+      `'name' must be 1 to 40 printable characters, received ${
+        shownWithoutSecrets(name)
+      }`,
     ]),
     [{ clearEnv: 1 }, "'clearEnv' must be a boolean, received 1"],
     [
