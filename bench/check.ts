@@ -100,7 +100,7 @@ const FLOODS: Limit[] = [
   ...[
     { row: '"forward", "fd"', max: 4.2, short: 5 },
     { row: '"forward", "stdio"', max: 3.4, short: 4 },
-    { row: '"piped", "fd"', max: 2.5, short: 4 },
+    { row: '"piped", "fd"', max: 5, short: 6 },
     {
       row: '"piped", "fd"',
       over: '"piped", node:child_process by hand',
