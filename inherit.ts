@@ -67,8 +67,8 @@ export interface InheritBarrierOptions {
   optional?: boolean | undefined;
 }
 
-/** What the calls so far have inherited. It waits for them, and does not reject. */
-let inherited: Promise<Barrier | undefined> = Promise.resolve(undefined);
+/** Resolves to whether one of the calls so far has inherited the barrier. */
+let inherited: Promise<boolean> = Promise.resolve(false);
 
 /**
  * Opens the barrier that this process's parent made with `spawnWithBarrier`, in
@@ -132,16 +132,16 @@ export function inheritBarrier(
 ): Promise<Barrier | undefined> {
   const earlier = inherited;
   const barrier = inherit(options, earlier);
-  inherited = barrier.catch(() => earlier);
+  inherited = barrier.then((found) => found !== undefined, () => earlier);
   return barrier;
 }
 
 /** @returns The barrier; `undefined` if there is none and it is optional. */
 async function inherit(
   { channel: name, optional = false }: InheritBarrierOptions,
-  earlier: Promise<Barrier | undefined>,
+  earlier: Promise<boolean>,
 ): Promise<Barrier | undefined> {
-  if (await earlier !== undefined) {
+  if (await earlier) {
     throw hostError(
       "Busy",
       "Cannot inherit a barrier: it has already been inherited; call inheritBarrier() once and share its result",

@@ -108,8 +108,8 @@ export interface SpawnCommandOptions {
    *
    * A line ends with LF, or with the CR with which a program overwrites it.
    * Before it is tested, colors and control characters are removed and tabs are
-   * replaced with spaces. At most 4,096 characters of a line are tested. Match whole words:
-   * `/ready/` also matches "already in use", `/\bready\b/` does not.
+   * replaced with spaces. At most 4,096 characters of a line are tested. Match
+   * whole words: `/ready/` also matches "already in use", `/\bready\b/` does not.
    *
    * The program must stay in the foreground. Closing its descriptors does not
    * end the barrier: it ends when the process has exited and all of its output

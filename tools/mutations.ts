@@ -961,13 +961,13 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...faults("inherit.ts", ["inherit"], [
     [
-      "barrier.catch(() => earlier)",
-      "barrier",
+      " () => earlier);",
+      ");",
       "a call that failed is the last",
     ],
     [
-      "if (await earlier !== undefined) {",
-      "if (earlier !== undefined) {",
+      "if (await earlier) {",
+      "if (earlier) {",
       "two calls of one turn fail",
     ],
     ["if (variable !== undefined) deleteVariable(CHANNEL_VARIABLE);", ""],

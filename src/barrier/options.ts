@@ -107,5 +107,6 @@ export function refused(
 
 /** Whether a value is an `AbortSignal`, which can come from another realm. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
-  return typeof (value as AbortSignal | null)?.addEventListener === "function";
+  const signal = value as AbortSignal | null | undefined;
+  return typeof signal?.addEventListener === "function" && "aborted" in signal;
 }

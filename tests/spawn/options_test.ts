@@ -199,6 +199,10 @@ Deno.test("resolve() throws for an option that is not valid", () => {
     ],
     [{ signal: {} }, "'signal' must be an AbortSignal, received an object"],
     [
+      { signal: new EventTarget() },
+      "'signal' must be an AbortSignal, received an instance of EventTarget",
+    ],
+    [
       { signal: new AbortController() },
       "'signal' must be an AbortSignal, received an instance of AbortController",
     ],
